@@ -1,0 +1,78 @@
+//! Every limit of the product: its name, its unit, and what happens when it is reached.
+
+use std::time::Duration;
+
+/// Characters of a [`crate::Name`]. A longer one is refused.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Bytes of an alert's summary. A longer one is refused (413 over HTTP).
+pub const SUMMARY_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of an alert's details. Longer ones are refused (413 over HTTP).
+pub const DETAILS_BYTES_MAX: usize = 64 * 1024;
+/// Labels of one alert. More are refused.
+pub const LABELS_MAX: usize = 64;
+/// Bytes of one label's name and value together. More are refused.
+pub const LABEL_BYTES_MAX: usize = 1024;
+/// Bytes of a comment. A longer one is refused.
+pub const COMMENT_BYTES_MAX: usize = 4 * 1024;
+/// Comments kept with one open alert. A further one is refused; the history keeps those there are.
+pub const COMMENTS_MAX: usize = 200;
+/// Bytes of an idempotency key. A longer one is refused.
+pub const KEY_BYTES_MAX: usize = 255;
+/// Idempotency keys remembered per source; the oldest goes first.
+pub const KEYS_PER_SOURCE_MAX: usize = 100_000;
+/// How long an idempotency key is remembered.
+pub const KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Names and addresses a notice may be sent to directly. More are refused: use a group.
+pub const NOTICE_TARGETS_MAX: usize = 1000;
+/// Notices in one batch. More are refused.
+pub const BATCH_NOTICES_MAX: usize = 1000;
+/// Bytes of a request's body. A larger one is refused (413).
+pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a directory document. A larger one is refused (413).
+pub const DIRECTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Recipients in the directory. More are refused.
+pub const RECIPIENTS_MAX: usize = 200_000;
+/// Addresses of one recipient. More are refused.
+pub const ADDRESSES_MAX: usize = 16;
+/// Escalation steps of a policy. More are refused.
+pub const STEPS_MAX: usize = 50;
+/// Rounds of a policy, the first included. More are refused.
+pub const ROUNDS_MAX: u16 = 100;
+/// How deep groups may stand in groups. Deeper is refused.
+pub const GROUP_DEPTH_MAX: usize = 16;
+/// Alerts open at once. Past it a notice is refused with 503, and the operators are told.
+pub const OPEN_ALERTS_MAX: usize = 200_000;
+/// Inputs waiting for the event loop. Past it a request is refused with 503 and Retry-After.
+pub const INPUTS_QUEUED_MAX: usize = 8192;
+/// Notifications named by one `Intent`. A crash repeats at most this many per record.
+pub const INTENT_NOTIFICATIONS_MAX: usize = 64;
+/// Outcomes named by one `Done`.
+pub const DONE_OUTCOMES_MAX: usize = 1024;
+/// Tries of one notification after which it is given up, and the operators are told.
+pub const ATTEMPTS_MAX: u16 = 50;
+/// Bytes kept of the reason for a failure.
+pub const REASON_BYTES_MAX: usize = 300;
+/// How long a code rests before it names another alert.
+pub const CODE_REST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Codes count to here, and start again with 1 where those have rested.
+pub const CODE_WRAP: u32 = 9_999;
+/// Bytes of a template. A larger one is refused.
+pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
+/// Bytes a rendered message may have before the channel's own limit. A longer one is cut, visibly.
+pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one record as written. A larger one is a fault of ours.
+pub const RECORD_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+const _: () = {
+    assert!(
+        SUMMARY_BYTES_MAX + DETAILS_BYTES_MAX < REQUEST_BYTES_MAX,
+        "a notice at its limits fits a request"
+    );
+    assert!(
+        DETAILS_BYTES_MAX + SUMMARY_BYTES_MAX < MESSAGE_BYTES_MAX,
+        "an alert at its limits fits a message"
+    );
+    assert!(INTENT_NOTIFICATIONS_MAX <= DONE_OUTCOMES_MAX, "the outcomes of one Intent fit one Done");
+    assert!(DIRECTORY_BYTES_MAX < RECORD_BYTES_MAX, "a directory at its limit fits a record");
+    assert!(KEY_LIFE.as_secs() <= CODE_REST.as_secs(), "a code outlives every key that leads to it");
+};

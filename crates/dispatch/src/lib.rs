@@ -1,0 +1,5 @@
+//! The pure core.
+
+pub mod directory;
+pub mod record;
+pub mod state;

@@ -1,0 +1,554 @@
+//! The vocabulary of facts. Everything durable that the product knows is one of these.
+//!
+//! A record is written by one boot into its own log and never changed. Facts are sets and maxima: applied
+//! in any order that keeps each log's own order, they give the same state (see `state`). How they are
+//! written as bytes is the `record` crate's business.
+
+use crate::directory::{Address, Edition, Policy, Severity};
+use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId, Wall};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A record with the wall time at which it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When, by the writer's clock.
+    pub at: Wall,
+    /// What.
+    pub record: Record,
+}
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The first of every log: a node started.
+    Start {
+        /// The program's version.
+        version: Arc<str>,
+        /// Why this boot exists: `clean` or `after a crash`.
+        because: Arc<str>,
+    },
+    /// The recipients and addresses that alerts are for; content-addressed.
+    Roster(Arc<Roster>),
+    /// A notice became an alert. The record's id is the alert's.
+    Accept(Arc<Alert>),
+    /// A later notice of the same alert said something else.
+    Update {
+        /// The alert.
+        alert: AlertId,
+        /// What it says from now on.
+        content: Arc<Content>,
+    },
+    /// An escalation step was reached.
+    StepFired {
+        /// The alert.
+        alert: AlertId,
+        /// Which step of which round.
+        step: StepKey,
+        /// How it came to fire.
+        fired: Fired,
+    },
+    /// Notifications are about to be sent. Durable before the first byte leaves.
+    Intent {
+        /// The alert.
+        alert: AlertId,
+        /// At most `INTENT_NOTIFICATIONS_MAX`.
+        sends: Vec<Send>,
+    },
+    /// What became of them.
+    Done {
+        /// The alert.
+        alert: AlertId,
+        /// At most `DONE_OUTCOMES_MAX`.
+        outcomes: Vec<Concluded>,
+    },
+    /// Somebody acknowledged.
+    Ack {
+        /// The alert.
+        alert: AlertId,
+        /// Who, and how.
+        ack: Acknowledgement,
+    },
+    /// Somebody said something.
+    Comment {
+        /// The alert.
+        alert: AlertId,
+        /// Who, and what.
+        comment: Comment,
+    },
+    /// The alert is over; what remains to be told is told, then it closes.
+    End {
+        /// The alert.
+        alert: AlertId,
+        /// Why.
+        end: End,
+    },
+    /// Terminal: nothing about the alert is left to do. There is one, and nothing follows it.
+    Closed {
+        /// The alert.
+        alert: AlertId,
+    },
+    /// Sending and escalation stand still until this is resumed.
+    Pause {
+        /// Who paused.
+        by: Actor,
+        /// Why, in their words.
+        reason: Arc<str>,
+    },
+    /// Ends the pauses it names, and no others.
+    Resume {
+        /// The pauses.
+        pauses: Vec<RecordId>,
+        /// Who resumed.
+        by: Actor,
+    },
+    /// The writer takes over items whose owner is dead.
+    Claim(Claim),
+    /// The book changed.
+    Directory {
+        /// The whole of it.
+        edition: Edition,
+        /// Who changed it.
+        by: Actor,
+        /// What changed, in a line.
+        summary: Arc<str>,
+    },
+    /// A provider changed its state.
+    Provider {
+        /// Which.
+        provider: Name,
+        /// What it is from now on, such as `failing` or `preferred again`.
+        to: Arc<str>,
+        /// Why.
+        because: Arc<str>,
+    },
+    /// An action that changes nothing above, kept for the trail.
+    Note {
+        /// Who acted.
+        by: Actor,
+        /// What they did.
+        what: Arc<str>,
+    },
+}
+
+impl Record {
+    /// The alert this is about, if it is about one. An `Accept` is about the alert that it creates.
+    pub fn alert(&self, id: RecordId) -> Option<AlertId> {
+        match self {
+            Self::Accept(_) => Some(AlertId(id)),
+            Self::Update { alert, .. }
+            | Self::StepFired { alert, .. }
+            | Self::Intent { alert, .. }
+            | Self::Done { alert, .. }
+            | Self::Ack { alert, .. }
+            | Self::Comment { alert, .. }
+            | Self::End { alert, .. }
+            | Self::Closed { alert } => Some(*alert),
+            Self::Start { .. }
+            | Self::Roster(_)
+            | Self::Pause { .. }
+            | Self::Resume { .. }
+            | Self::Claim(_)
+            | Self::Directory { .. }
+            | Self::Provider { .. }
+            | Self::Note { .. } => None,
+        }
+    }
+}
+
+/// Who did something, through what, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Actor {
+    /// `recipient:anna`, `token:ops`, `user:bea`, `source:scada`, or `steadfast` itself.
+    pub who: Arc<str>,
+    /// How it reached us.
+    pub via: Via,
+    /// The network address, where there was one.
+    pub from: Option<Arc<str>>,
+}
+
+impl Actor {
+    /// Steadfast itself.
+    pub fn ourselves() -> Self {
+        Self { who: "steadfast".into(), via: Via::Node, from: None }
+    }
+
+    /// A recipient.
+    pub fn recipient(name: &Name, via: Via, from: Option<Arc<str>>) -> Self {
+        Self { who: format!("recipient:{name}").into(), via, from }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.via {
+            Via::Node => write!(f, "{}", self.who)?,
+            Via::Api | Via::Link | Via::Reply => write!(f, "{} by {}", self.who, self.via.word())?,
+        }
+        self.from.as_ref().map_or(Ok(()), |from| write!(f, " from {from}"))
+    }
+}
+
+/// How an action reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Via {
+    /// The node did it by itself.
+    Node,
+    /// The API; the command line speaks it too.
+    Api,
+    /// The link in a message.
+    Link,
+    /// A reply to a message.
+    Reply,
+}
+
+impl Via {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Node, Self::Api, Self::Link, Self::Reply];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Api => "api",
+            Self::Link => "link",
+            Self::Reply => "reply",
+        }
+    }
+}
+
+/// What people type back: a letter that names the accepting node, and a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code {
+    /// `A` to `Z`, one for each node of a cluster.
+    pub letter: char,
+    /// From 1.
+    pub number: u32,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.letter, self.number)
+    }
+}
+
+/// What an alert says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The one line that everybody gets.
+    pub summary: Arc<str>,
+    /// What channels with room for it add.
+    pub details: Arc<str>,
+    /// For routing and for templates.
+    pub labels: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+/// An accepted notice, with all that was bound at accept: an adopter with an older directory tells the same
+/// people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// Who sent it.
+    pub source: Name,
+    /// The client's idempotency key, with a digest of the request so that another one under it is noticed.
+    pub key: Option<(Arc<str>, Digest)>,
+    /// What later notices of the same alert share with it; none means that there are none.
+    pub fingerprint: Option<Digest>,
+    /// What it says.
+    pub content: Arc<Content>,
+    /// What people type back.
+    pub code: Code,
+    /// The route that picked the recipients; `direct` where the notice named them.
+    pub route: Name,
+    /// For whom, and how it escalates.
+    pub roster: Digest,
+    /// Found older than this with nobody told, it ends as expired.
+    pub ttl: Duration,
+    /// False where the text has an exempting keyword.
+    pub escalates: bool,
+    /// One of our own, about ourselves.
+    pub system: bool,
+}
+
+/// A recipient as bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// The recipient's name; `direct-1` and so on for an address outside the directory.
+    pub name: Name,
+    /// The name people read.
+    pub title: Arc<str>,
+    /// The language of their messages.
+    pub language: Option<Name>,
+    /// Where they are reached.
+    pub addresses: Vec<Address>,
+}
+
+/// One notification of a step: which person, at which of their addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reach {
+    /// Index into [`Roster::people`].
+    pub person: u32,
+    /// Index into [`Person::addresses`].
+    pub address: u8,
+}
+
+/// A step as bound.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundStep {
+    /// Counted from the previous step's recorded firing.
+    pub after: Duration,
+    /// Whom it tells, where, in order, without repetition.
+    pub reach: Vec<Reach>,
+}
+
+/// For whom an alert is and how it escalates, as the directory said when it was accepted.
+///
+/// One for many alerts: named by the digest of its content, kept while an open alert needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roster {
+    /// The digest of what follows.
+    pub id: Digest,
+    /// The policy's name.
+    pub policy_name: Name,
+    /// The policy; its steps' targets are bound in `steps`.
+    pub policy: Policy,
+    /// Templates the route named.
+    pub templates: Vec<Name>,
+    /// Everybody who may be told.
+    pub people: Vec<Person>,
+    /// The first notification, then the policy's steps.
+    pub steps: Vec<BoundStep>,
+}
+
+impl Roster {
+    /// The person and address that `reach` stands for.
+    pub fn at(&self, reach: Reach) -> Option<(&Person, &Address)> {
+        let person = self.people.get(usize::try_from(reach.person).ok()?)?;
+        Some((person, person.addresses.get(usize::from(reach.address))?))
+    }
+
+    /// The person of that name.
+    pub fn person(&self, name: &Name) -> Option<&Person> {
+        self.people.iter().find(|person| person.name == *name)
+    }
+}
+
+/// Which step of which round; both from 0, and step 0 is the notification of the first recipients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StepKey {
+    /// Which time through the policy.
+    pub round: u16,
+    /// Which step of it.
+    pub step: u16,
+}
+
+/// How a step came to fire.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fired {
+    /// When, by the writer's clock.
+    pub at: Wall,
+    /// How much later than the policy says, where that is a second or more.
+    pub late: Duration,
+    /// It has nobody to tell, so the next step does not wait for it.
+    pub empty: bool,
+    /// Who asked for it before its time.
+    pub by: Option<Actor>,
+}
+
+/// What a notification is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// To tell of the alert.
+    Alert(StepKey),
+    /// To tell that somebody acknowledged.
+    Acknowledgement(RecordId),
+    /// To tell of a comment.
+    Comment(RecordId),
+    /// To tell that it is over.
+    End,
+}
+
+/// Why a notification may reach somebody twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A node stopped after the intent and before the outcome.
+    Crash,
+    /// The provider did not say what became of the last try.
+    Unknown,
+}
+
+impl Cause {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Crash, Self::Unknown];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Crash => "crash",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One attempt that is about to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Send {
+    /// Of which notification.
+    pub notification: NotificationId,
+    /// Whom it is for.
+    pub recipient: Name,
+    /// Where.
+    pub address: Address,
+    /// What for.
+    pub purpose: Purpose,
+    /// By which provider.
+    pub provider: Name,
+    /// From 1.
+    pub attempt: u16,
+    /// Set when an earlier attempt may have arrived; the recipient is told so.
+    pub repeat: Option<Cause>,
+}
+
+/// What one attempt came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Concluded {
+    /// Of which notification.
+    pub notification: NotificationId,
+    /// The `Intent` that announced the attempt.
+    pub intent: RecordId,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What a provider said.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It took responsibility for the message.
+    Accepted {
+        /// Its own reference, such as a queue id.
+        receipt: Arc<str>,
+    },
+    /// It did not, for certain.
+    Refused {
+        /// What to do about it.
+        then: Then,
+        /// Its words.
+        why: Arc<str>,
+    },
+    /// Nobody knows: the connection dropped or timed out when the message may already have been taken.
+    Unknown {
+        /// What was seen.
+        why: Arc<str>,
+    },
+}
+
+/// What to do after a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Then {
+    /// Try again at once: a stale connection, nothing wrong with provider or recipient.
+    RetryNow,
+    /// Try this one again after a while: the recipient's side is not ready.
+    RetryLater,
+    /// The provider is in trouble: use another one, and leave this one alone for a while.
+    NextProvider,
+    /// It will never work: a wrong address, a message refused for its content.
+    GiveUp,
+}
+
+impl Then {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::RetryNow, Self::RetryLater, Self::NextProvider, Self::GiveUp];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::RetryNow => "retry-now",
+            Self::RetryLater => "retry-later",
+            Self::NextProvider => "next-provider",
+            Self::GiveUp => "give-up",
+        }
+    }
+}
+
+/// Somebody took responsibility for an alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Acknowledgement {
+    /// When.
+    pub at: Wall,
+    /// The recipient it counts for; none is an operator, who acknowledges for everybody.
+    pub recipient: Option<Name>,
+    /// Who acted, and how.
+    pub by: Actor,
+    /// What they said with it.
+    pub comment: Option<Arc<str>>,
+}
+
+/// Something said about an alert.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Comment {
+    /// When.
+    pub at: Wall,
+    /// Who.
+    pub by: Actor,
+    /// What.
+    pub text: Arc<str>,
+}
+
+/// Why and by whom an alert is over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct End {
+    /// When.
+    pub at: Wall,
+    /// Why.
+    pub why: Why,
+    /// Who ended it.
+    pub by: Actor,
+}
+
+/// Why an alert is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Why {
+    /// Its source says that the trouble is gone.
+    Resolved,
+    /// Somebody closed it.
+    ByHand,
+    /// It was acknowledged or abandoned long enough ago, or asks for no acknowledgement and is sent.
+    Automatic,
+    /// It was found too old with nobody told.
+    Expired,
+    /// It was deleted while pending.
+    Cancelled,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Resolved, Self::ByHand, Self::Automatic, Self::Expired, Self::Cancelled];
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::ByHand => "by-hand",
+            Self::Automatic => "automatic",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A boot takes over a range of another boot's alerts, whose owner is dead.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// The highest epoch wins.
+    pub epoch: u64,
+    /// Whose items.
+    pub log: LogId,
+    /// The first of them.
+    pub from: u64,
+    /// The first that is not of them.
+    pub upto: u64,
+}

@@ -1,0 +1,456 @@
+//! What is known: the fold of all records, an optimised OR-set of open alerts.
+//!
+//! Everything durable changes here and nowhere else, for our own, a peer's and replayed records alike.
+//! `applied` counts how much of each log has been folded in. An alert that is absent although its `Accept`
+//! is covered by `applied` is finished: no tombstones, nothing to collect, and a stale copy cannot bring a
+//! finished alert back. Facts about an alert that has not been seen yet wait in `early`.
+//!
+//! Any interleaving that keeps each log's own order folds to the same state, and [`State::join`] is
+//! commutative, associative and idempotent; `tests/laws.rs` holds both.
+
+use crate::directory::Address;
+use crate::directory::Edition;
+use crate::record::{
+    Acknowledgement, Actor, Alert, Claim, Comment, Content, End, Entry, Fired, Outcome, Purpose, Record,
+    Roster, Send, StepKey,
+};
+use base::limits::COMMENTS_MAX;
+use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId, Wall};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// One attempt at a notification.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attempt {
+    /// The `Intent` that announced it.
+    pub intent: RecordId,
+    /// By which provider.
+    pub provider: Name,
+    /// What came of it; none while it is under way, and for ever if its node died.
+    pub outcome: Option<Outcome>,
+}
+
+/// All that is known of one notification.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sent {
+    /// Whom it is for.
+    pub recipient: Name,
+    /// Where.
+    pub address: Address,
+    /// What for.
+    pub purpose: Purpose,
+    /// Every attempt, by its intent.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Sent {
+    /// Some attempt was accepted by a provider.
+    pub fn accepted(&self) -> bool {
+        self.attempts.iter().any(|attempt| matches!(attempt.outcome, Some(Outcome::Accepted { .. })))
+    }
+
+    /// Some attempt was accepted, or refused for good.
+    pub fn concluded(&self) -> bool {
+        self.attempts.iter().any(|attempt| {
+            matches!(
+                attempt.outcome,
+                Some(Outcome::Accepted { .. } | Outcome::Refused { then: crate::record::Then::GiveUp, .. })
+            )
+        })
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for attempt in &other.attempts {
+            self.note(attempt);
+        }
+    }
+
+    fn note(&mut self, attempt: &Attempt) {
+        match self.attempts.binary_search_by_key(&attempt.intent, |mine| mine.intent) {
+            // Known beats unknown; both logs agree where both know, for an attempt has one writer.
+            Ok(at) => {
+                if let Some(mine) = self.attempts.get_mut(at)
+                    && mine.outcome < attempt.outcome
+                {
+                    mine.outcome.clone_from(&attempt.outcome);
+                }
+            }
+            Err(at) => self.attempts.insert(at, attempt.clone()),
+        }
+    }
+}
+
+/// What happened to one alert since its acceptance. Sets and maxima only, so that it joins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The steps that fired.
+    pub fired: BTreeMap<StepKey, Fired>,
+    /// The notifications that were tried.
+    pub sent: BTreeMap<NotificationId, Sent>,
+    /// Who acknowledged.
+    pub acks: BTreeMap<RecordId, Acknowledgement>,
+    /// What was said.
+    pub comments: BTreeMap<RecordId, Comment>,
+    /// Why it is over; the first counts.
+    pub ends: BTreeMap<RecordId, End>,
+    /// Later words of its source; the newest counts.
+    pub updates: BTreeMap<(Wall, RecordId), Arc<Content>>,
+}
+
+impl Facts {
+    /// The end that counts: the earliest, by (time, record).
+    pub fn end(&self) -> Option<&End> {
+        self.ends.iter().min_by_key(|(id, end)| (end.at, **id)).map(|(_, end)| end)
+    }
+
+    /// The acknowledgement that came first, with its record.
+    pub fn first_ack(&self) -> Option<(RecordId, &Acknowledgement)> {
+        self.acks.iter().min_by_key(|(id, ack)| (ack.at, **id)).map(|(id, ack)| (*id, ack))
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (key, fired) in &other.fired {
+            self.fire(*key, fired);
+        }
+        for (id, sent) in &other.sent {
+            match self.sent.get_mut(id) {
+                Some(mine) => mine.merge(sent),
+                None => drop(self.sent.insert(*id, sent.clone())),
+            }
+        }
+        self.acks.extend(other.acks.iter().map(|(id, ack)| (*id, ack.clone())));
+        self.comments.extend(other.comments.iter().map(|(id, comment)| (*id, comment.clone())));
+        self.ends.extend(other.ends.iter().map(|(id, end)| (*id, end.clone())));
+        self.updates.extend(other.updates.iter().map(|(id, content)| (*id, Arc::clone(content))));
+        self.trim();
+    }
+
+    /// Two nodes may fire the same step; the earlier firing is kept on both.
+    fn fire(&mut self, key: StepKey, fired: &Fired) {
+        self.fired
+            .entry(key)
+            .and_modify(|mine| {
+                if *fired < *mine {
+                    mine.clone_from(fired);
+                }
+            })
+            .or_insert_with(|| fired.clone());
+    }
+
+    /// Keeps the newest update and the first comments; a maximum and a minimum, so it still joins.
+    fn trim(&mut self) {
+        while self.updates.len() > 1 {
+            self.updates.pop_first();
+        }
+        while self.comments.len() > COMMENTS_MAX {
+            self.comments.pop_last();
+        }
+    }
+
+    fn apply(&mut self, id: RecordId, at: Wall, record: &Record) {
+        match record {
+            Record::Update { content, .. } => drop(self.updates.insert((at, id), Arc::clone(content))),
+            Record::StepFired { step, fired, .. } => self.fire(*step, fired),
+            Record::Intent { sends, .. } => sends.iter().for_each(|send| self.intend(id, send)),
+            Record::Done { outcomes, .. } => {
+                for concluded in outcomes {
+                    self.conclude(concluded.notification, concluded.intent, &concluded.outcome);
+                }
+            }
+            Record::Ack { ack, .. } => drop(self.acks.insert(id, ack.clone())),
+            Record::Comment { comment, .. } => drop(self.comments.insert(id, comment.clone())),
+            Record::End { end, .. } => drop(self.ends.insert(id, end.clone())),
+            Record::Start { .. }
+            | Record::Roster(_)
+            | Record::Accept(_)
+            | Record::Closed { .. }
+            | Record::Pause { .. }
+            | Record::Resume { .. }
+            | Record::Claim(_)
+            | Record::Directory { .. }
+            | Record::Provider { .. }
+            | Record::Note { .. } => (), // Not about what happened to an alert; `State::apply` deals with them.
+        }
+        self.trim();
+    }
+
+    fn intend(&mut self, intent: RecordId, send: &Send) {
+        let attempt = Attempt { intent, provider: send.provider.clone(), outcome: None };
+        self.sent
+            .entry(send.notification)
+            .or_insert_with(|| Sent {
+                recipient: send.recipient.clone(),
+                address: send.address.clone(),
+                purpose: send.purpose,
+                attempts: Vec::with_capacity(1),
+            })
+            .note(&attempt);
+    }
+
+    /// An outcome follows its intent in the same log, so the attempt is there; an outcome for an attempt
+    /// that is not says nothing and is passed over.
+    fn conclude(&mut self, notification: NotificationId, intent: RecordId, outcome: &Outcome) {
+        let Some(sent) = self.sent.get_mut(&notification) else { return };
+        if let Ok(at) = sent.attempts.binary_search_by_key(&intent, |mine| mine.intent)
+            && let Some(attempt) = sent.attempts.get_mut(at)
+            && attempt.outcome.as_ref() < Some(outcome)
+        {
+            attempt.outcome = Some(outcome.clone());
+        }
+    }
+}
+
+/// An alert that is not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Open {
+    /// When it was accepted, by the accepting node's clock.
+    pub at: Wall,
+    /// As accepted.
+    pub alert: Arc<Alert>,
+    /// What happened since.
+    pub facts: Facts,
+}
+
+impl Open {
+    /// What it says now: the newest word of its source.
+    pub fn content(&self) -> &Arc<Content> {
+        self.facts.updates.last_key_value().map_or(&self.alert.content, |(_, content)| content)
+    }
+}
+
+/// A standing pause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when, by the pausing node's clock.
+    pub at: Wall,
+    /// Who paused.
+    pub by: Actor,
+    /// Why.
+    pub reason: Arc<str>,
+}
+
+/// The fold of all records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// How many records of each log are folded in.
+    pub applied: BTreeMap<LogId, u64>,
+    /// The alerts that are not finished.
+    pub open: BTreeMap<AlertId, Open>,
+    /// Facts about alerts whose `Accept` has not been seen.
+    pub early: BTreeMap<AlertId, Facts>,
+    /// Alerts that were closed before their `Accept` was seen.
+    pub early_closed: BTreeSet<AlertId>,
+    /// What open alerts refer to.
+    pub rosters: BTreeMap<Digest, Arc<Roster>>,
+    /// The pauses that stand.
+    pub pauses: BTreeMap<RecordId, Pause>,
+    /// Pauses that were resumed before they were seen.
+    pub early_resumed: BTreeSet<RecordId>,
+    /// Who took over what.
+    pub claims: BTreeMap<LogId, BTreeSet<(Claim, LogId)>>,
+    /// The book.
+    pub edition: Edition,
+}
+
+/// Why a record cannot be folded in. It is quarantined and the operators are told; nothing else changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poison {
+    /// It is not the next of its log.
+    Gap {
+        /// The place that is next.
+        expected: u64,
+    },
+    /// It names a record of its own log that does not exist yet.
+    Future,
+}
+
+impl State {
+    /// How many records of `log` are folded in.
+    pub fn applied(&self, log: LogId) -> u64 {
+        self.applied.get(&log).copied().unwrap_or(0)
+    }
+
+    /// Folds in the next record of a log.
+    ///
+    /// # Errors
+    /// [`Poison`] if it is not the next one or refers to what cannot be; the state is then unchanged. It
+    /// never panics: a bad record of a peer must not stop every node that gets it.
+    pub fn apply(&mut self, id: RecordId, entry: &Entry) -> Result<(), Poison> {
+        let expected = self.applied(id.log);
+        if id.seq != expected {
+            return Err(Poison::Gap { expected });
+        }
+        if entry.record.alert(id).is_some_and(|alert| alert.0.log == id.log && alert.0.seq > id.seq) {
+            return Err(Poison::Future);
+        }
+        self.applied.insert(id.log, id.seq + 1);
+        self.fold(id, entry);
+        Ok(())
+    }
+
+    /// Folds in a record whose log's earlier records may be gone because they concern finished alerts only.
+    /// For recovery: `upto` of each log is set afterwards with [`State::cover`].
+    pub fn recover(&mut self, id: RecordId, entry: &Entry) {
+        let next = self.applied(id.log).max(id.seq + 1);
+        self.applied.insert(id.log, next);
+        self.fold(id, entry);
+    }
+
+    /// Declares that `log` was folded in up to `upto`: what is missing below it is finished.
+    pub fn cover(&mut self, log: LogId, upto: u64) {
+        let next = self.applied(log).max(upto);
+        self.applied.insert(log, next);
+        self.settle();
+    }
+
+    fn fold(&mut self, id: RecordId, entry: &Entry) {
+        match &entry.record {
+            Record::Accept(alert) => self.accept(AlertId(id), entry.at, alert),
+            Record::Closed { alert } => self.close(*alert),
+            Record::Roster(roster) => {
+                self.rosters.entry(roster.id).or_insert_with(|| Arc::clone(roster));
+            }
+            Record::Pause { by, reason } => {
+                if !self.early_resumed.remove(&id) {
+                    let pause = Pause { at: entry.at, by: by.clone(), reason: Arc::clone(reason) };
+                    self.pauses.insert(id, pause);
+                }
+            }
+            Record::Resume { pauses, .. } => {
+                for pause in pauses {
+                    self.pauses.remove(pause);
+                    if pause.seq >= self.applied(pause.log) {
+                        self.early_resumed.insert(*pause);
+                    }
+                }
+            }
+            Record::Claim(claim) => {
+                self.claims.entry(claim.log).or_default().insert((claim.clone(), id.log));
+            }
+            Record::Directory { edition, .. } => {
+                if (edition.term, edition.version) > (self.edition.term, self.edition.version) {
+                    self.edition = edition.clone();
+                }
+            }
+            Record::Update { alert, .. }
+            | Record::StepFired { alert, .. }
+            | Record::Intent { alert, .. }
+            | Record::Done { alert, .. }
+            | Record::Ack { alert, .. }
+            | Record::Comment { alert, .. }
+            | Record::End { alert, .. } => self.befall(*alert, id, entry),
+            Record::Start { .. } | Record::Provider { .. } | Record::Note { .. } => (), // For the trail only.
+        }
+    }
+
+    fn accept(&mut self, id: AlertId, at: Wall, alert: &Arc<Alert>) {
+        let facts = self.early.remove(&id).unwrap_or_default();
+        if !self.early_closed.remove(&id) {
+            self.open.insert(id, Open { at, alert: Arc::clone(alert), facts });
+        }
+    }
+
+    fn close(&mut self, alert: AlertId) {
+        self.open.remove(&alert);
+        self.early.remove(&alert);
+        if alert.0.seq >= self.applied(alert.0.log) {
+            self.early_closed.insert(alert);
+        }
+    }
+
+    fn befall(&mut self, alert: AlertId, id: RecordId, entry: &Entry) {
+        if let Some(open) = self.open.get_mut(&alert) {
+            open.facts.apply(id, entry.at, &entry.record);
+        } else if alert.0.seq >= self.applied(alert.0.log) && !self.early_closed.contains(&alert) {
+            // Without this a fact that overtakes its alert's `Accept` would be lost, and somebody paged
+            // after their acknowledgement.
+            self.early.entry(alert).or_default().apply(id, entry.at, &entry.record);
+        }
+        // Else the alert is finished: the fact belongs to history only.
+    }
+
+    /// Everything that either side knows.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        let mut joined = Self::default();
+        for (log, upto) in self.applied.iter().chain(&other.applied) {
+            let slot = joined.applied.entry(*log).or_default();
+            *slot = (*slot).max(*upto);
+        }
+        joined.early_closed = self.early_closed.union(&other.early_closed).copied().collect();
+        joined.early_resumed = self.early_resumed.union(&other.early_resumed).copied().collect();
+        for (mine, theirs) in [(self, other), (other, self)] {
+            joined.take(mine, theirs);
+        }
+        joined.settle();
+        joined
+    }
+
+    /// Adds what `mine` has and `theirs` does not know to be finished.
+    fn take(&mut self, mine: &Self, theirs: &Self) {
+        for (id, open) in &mine.open {
+            if theirs.open.contains_key(id) || theirs.unseen(id.0) && !theirs.early_closed.contains(id) {
+                match self.open.get_mut(id) {
+                    Some(joined) => joined.facts.merge(&open.facts),
+                    None => drop(self.open.insert(*id, open.clone())),
+                }
+            }
+        }
+        for (id, facts) in &mine.early {
+            if let Some(open) = self.open.get_mut(id) {
+                open.facts.merge(facts);
+            } else if theirs.open.contains_key(id) || theirs.unseen(id.0) {
+                self.early.entry(*id).or_default().merge(facts);
+            }
+        }
+        for (id, pause) in &mine.pauses {
+            if theirs.pauses.contains_key(id) || theirs.unseen(*id) && !theirs.early_resumed.contains(id) {
+                self.pauses.insert(*id, pause.clone());
+            }
+        }
+        for (log, claims) in &mine.claims {
+            self.claims.entry(*log).or_default().extend(claims.iter().cloned());
+        }
+        for (id, roster) in &mine.rosters {
+            self.rosters.entry(*id).or_insert_with(|| Arc::clone(roster));
+        }
+        if (mine.edition.term, mine.edition.version) > (self.edition.term, self.edition.version) {
+            self.edition = mine.edition.clone();
+        }
+    }
+
+    fn unseen(&self, id: RecordId) -> bool {
+        id.seq >= self.applied(id.log)
+    }
+
+    /// Early facts meet the alerts that are there by now; those whose alert is finished go.
+    fn settle(&mut self) {
+        for (id, facts) in std::mem::take(&mut self.early) {
+            if let Some(open) = self.open.get_mut(&id) {
+                open.facts.merge(&facts);
+            } else if self.unseen(id.0) && !self.early_closed.contains(&id) {
+                self.early.insert(id, facts);
+            }
+        }
+        let applied = &self.applied;
+        let unseen = |id: &RecordId| id.seq >= applied.get(&id.log).copied().unwrap_or(0);
+        self.early_closed.retain(|id| unseen(&id.0));
+        self.early_resumed.retain(unseen);
+    }
+
+    /// The boot that may send for `alert`: the claimant of the highest epoch, else who accepted it.
+    pub fn owner(&self, alert: AlertId) -> LogId {
+        let id = alert.0;
+        let covering = self.claims.get(&id.log).into_iter().flatten();
+        covering
+            .filter(|(claim, _)| (claim.from..claim.upto).contains(&id.seq))
+            .map(|(claim, claimant)| (claim.epoch, *claimant))
+            .max()
+            .map_or(id.log, |(_, claimant)| claimant)
+    }
+
+    /// The highest epoch at which anybody claimed from `log`.
+    pub fn epoch(&self, log: LogId) -> u64 {
+        self.claims.get(&log).into_iter().flatten().map(|(claim, _)| claim.epoch).max().unwrap_or(0)
+    }
+}
