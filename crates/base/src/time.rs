@@ -185,7 +185,7 @@ mod tests {
             ("5apples", "not a unit"),
             ("1..5s", "not a number"),
             (".s", "not a number"),
-            ("-1s", "not a"),
+            ("-1s", "without a unit"),
             ("20000d", "longer than"),
             ("99999999999999999999d", "not a number"),
         ] {
