@@ -32,7 +32,7 @@ pub enum Record {
     },
     /// The recipients and addresses that alerts are for; content-addressed.
     Roster(Arc<Roster>),
-    /// A notice became an alert. The record's id is the alert's.
+    /// A notice became an alert. The record's id is the alert's, and it is the firing of the first step.
     Accept(Arc<Alert>),
     /// A later notice of the same alert said something else.
     Update {
@@ -99,8 +99,8 @@ pub enum Record {
     },
     /// Ends the pauses it names, and no others.
     Resume {
-        /// The pauses.
-        pauses: Vec<RecordId>,
+        /// The pauses, and when each began.
+        pauses: Vec<(RecordId, Wall)>,
         /// Who resumed.
         by: Actor,
     },

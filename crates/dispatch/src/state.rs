@@ -18,6 +18,7 @@ use base::limits::COMMENTS_MAX;
 use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One attempt at a notification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -246,6 +247,8 @@ pub struct State {
     pub pauses: BTreeMap<RecordId, Pause>,
     /// Pauses that were resumed before they were seen.
     pub early_resumed: BTreeSet<RecordId>,
+    /// Past pauses, with their beginnings and ends: escalation clocks stood still meanwhile.
+    pub paused: BTreeSet<(RecordId, Wall, Wall)>,
     /// Who took over what.
     pub claims: BTreeMap<LogId, BTreeSet<(Claim, LogId)>>,
     /// The book.
@@ -317,8 +320,9 @@ impl State {
                 }
             }
             Record::Resume { pauses, .. } => {
-                for pause in pauses {
+                for (pause, since) in pauses {
                     self.pauses.remove(pause);
+                    self.paused.insert((*pause, *since, entry.at));
                     if pause.seq >= self.applied(pause.log) {
                         self.early_resumed.insert(*pause);
                     }
@@ -344,7 +348,9 @@ impl State {
     }
 
     fn accept(&mut self, id: AlertId, at: Wall, alert: &Arc<Alert>) {
-        let facts = self.early.remove(&id).unwrap_or_default();
+        let mut facts = self.early.remove(&id).unwrap_or_default();
+        // The acceptance is the firing of the first step: whoever holds the record knows that people are to be told.
+        facts.fire(StepKey::default(), &Fired { at, late: Duration::ZERO, empty: false, by: None });
         if !self.early_closed.remove(&id) {
             self.open.insert(id, Open { at, alert: Arc::clone(alert), facts });
         }
@@ -378,6 +384,7 @@ impl State {
             *slot = (*slot).max(*upto);
         }
         joined.early_closed = self.early_closed.union(&other.early_closed).copied().collect();
+        joined.paused = self.paused.union(&other.paused).copied().collect();
         joined.early_resumed = self.early_resumed.union(&other.early_resumed).copied().collect();
         for (mine, theirs) in [(self, other), (other, self)] {
             joined.take(mine, theirs);
