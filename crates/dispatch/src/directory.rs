@@ -166,6 +166,7 @@ pub struct Repeat {
 }
 
 /// Who is told when, and what acknowledging does.
+#[expect(clippy::struct_excessive_bools, reason = "they are the tick boxes of a form, free of each other")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Whose acknowledgement counts.

@@ -1,0 +1,142 @@
+//! A notice becomes an alert, or a repetition, update or end of one that is open.
+
+use crate::bind::{self, Binding, Routed};
+use crate::input::{Answer, Notice, Refusal, Taken, Ticket};
+use crate::keys::Known;
+use crate::record::{Actor, Alert, Code, End, Record, Roster, Why};
+use crate::run::first_recipients;
+use crate::{Dispatch, Effect, Held};
+use base::limits::OPEN_ALERTS_MAX;
+use base::{AlertId, Name, Now, RecordId};
+use std::sync::Arc;
+
+/// Bindings kept at once. Past it all are dropped and made again as needed: only notices that each name
+/// other people come this far.
+const BINDINGS_MAX: usize = 1000;
+
+impl Dispatch {
+    /// Takes a notice.
+    pub(crate) fn raise(&mut self, now: Now, ticket: Ticket, notice: Notice, out: &mut Vec<Effect>) {
+        match self.take(now, notice, out) {
+            Ok(answer) => self.hold(Held::Answer(ticket, answer)),
+            Err(refusal) => Self::refuse(ticket, refusal, out),
+        }
+    }
+
+    fn take(&mut self, now: Now, notice: Notice, out: &mut Vec<Effect>) -> Result<Answer, Refusal> {
+        if let Some(known) = self.known(&notice)? {
+            return Ok(self.taken(Taken::Repeated, known.alert, known.code));
+        }
+        let same = notice.fingerprint.and_then(|fingerprint| self.fingerprints.get(&fingerprint).copied());
+        match (same, notice.resolved) {
+            (Some(alert), true) => Ok(self.resolve(now, alert, &notice.source, out)),
+            (None, true) => {
+                Ok(Answer::Taken { taken: Taken::NothingOpen, alert: None, recipients: 0, copies: 0 })
+            }
+            (Some(alert), false) => Ok(self.repeat(now, alert, notice, out)),
+            (None, false) => self.accept(now, notice, out),
+        }
+    }
+
+    /// What the notice's idempotency key led to before.
+    fn known(&self, notice: &Notice) -> Result<Option<Known>, Refusal> {
+        let Some((key, digest)) = &notice.key else { return Ok(None) };
+        match self.keys.find(&notice.source, key) {
+            Some(known) if known.digest != *digest => Err(Refusal::KeyReused),
+            known => Ok(known.copied()),
+        }
+    }
+
+    fn taken(&self, taken: Taken, alert: AlertId, code: Code) -> Answer {
+        let recipients = self.runs.get(&alert).map_or(0, |run| first_recipients(&run.roster));
+        Answer::Taken { taken, alert: Some((alert, code)), recipients, copies: 0 }
+    }
+
+    fn resolve(&mut self, now: Now, alert: AlertId, source: &Name, out: &mut Vec<Effect>) -> Answer {
+        let by = Actor { who: format!("source:{source}").into(), ..Actor::ourselves() };
+        let code = self.state.open.get(&alert).map(|open| open.alert.code);
+        self.end(now, alert, End { at: now.wall, why: Why::Resolved, by }, out);
+        Answer::Taken {
+            taken: Taken::Resolved,
+            alert: code.map(|code| (alert, code)),
+            recipients: 0,
+            copies: 0,
+        }
+    }
+
+    /// The same trouble again. Nothing is appended unless the source has something new to say: Prometheus
+    /// posts every firing alert every minute.
+    fn repeat(&mut self, now: Now, alert: AlertId, notice: Notice, out: &mut Vec<Effect>) -> Answer {
+        let Some(open) = self.state.open.get(&alert) else {
+            return Answer::Taken { taken: Taken::NothingOpen, alert: None, recipients: 0, copies: 0 };
+        };
+        let code = open.alert.code;
+        if **open.content() != notice.content {
+            self.append(now, Record::Update { alert, content: Arc::new(notice.content) }, out);
+        }
+        self.taken(Taken::Repeated, alert, code)
+    }
+
+    fn accept(&mut self, now: Now, notice: Notice, out: &mut Vec<Effect>) -> Result<Answer, Refusal> {
+        if let Some(why) = &self.disk_full {
+            return Err(Refusal::DiskFull { why: Arc::clone(why) });
+        }
+        if self.state.open.len() >= OPEN_ALERTS_MAX {
+            self.tell_of_limit(now, out);
+            return Err(Refusal::TooManyOpen { limit: OPEN_ALERTS_MAX });
+        }
+        let routed = bind::route(&self.state.edition.directory, &notice)?;
+        let roster = self.bind(&routed.binding)?;
+        let (alert, code) = self.open(now, notice, &routed, &roster, out);
+        Ok(self.taken(Taken::New, alert, code))
+    }
+
+    /// The roster of a binding, made if it is new.
+    pub(crate) fn bind(&mut self, binding: &Binding) -> Result<Arc<Roster>, Refusal> {
+        if let Some(roster) = self.bindings.get(binding) {
+            return Ok(Arc::clone(roster));
+        }
+        let roster = Arc::new(bind::roster(&self.state.edition.directory, binding)?);
+        if self.bindings.len() >= BINDINGS_MAX {
+            self.bindings.clear();
+        }
+        self.bindings.insert(binding.clone(), Arc::clone(&roster));
+        Ok(roster)
+    }
+
+    /// Writes the acceptance, and the roster before it where it is not yet in our log: whoever has the one
+    /// has the other.
+    pub(crate) fn open(
+        &mut self,
+        now: Now,
+        notice: Notice,
+        routed: &Routed,
+        roster: &Arc<Roster>,
+        out: &mut Vec<Effect>,
+    ) -> (AlertId, Code) {
+        if self.rosters_written.insert(roster.id) {
+            self.append(now, Record::Roster(Arc::clone(roster)), out);
+        }
+        let open_codes = &self.open_codes;
+        let code = self.codes.next(now, |code| open_codes.contains_key(&code));
+        let alert = Arc::new(Alert {
+            source: notice.source,
+            key: notice.key,
+            fingerprint: notice.fingerprint,
+            escalates: bind::escalates(&roster.policy, &notice.content),
+            content: Arc::new(notice.content),
+            code,
+            route: routed.route.clone(),
+            roster: roster.id,
+            ttl: routed.ttl,
+            system: routed.binding.system,
+        });
+        let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
+        let id = AlertId(id);
+        if let Some((key, digest)) = &alert.key {
+            self.keys.insert(now, &alert.source, key, Known { digest: *digest, alert: id, code });
+        }
+        self.begin(now, id, Arc::clone(roster));
+        (id, code)
+    }
+}

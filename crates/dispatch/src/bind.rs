@@ -1,0 +1,260 @@
+//! Binds an alert to people: route, policy and group membership become a roster, once, at accept.
+//!
+//! What is bound travels with the alert, so a node that adopts it with an older directory tells the same
+//! people, and an edit of the book does not change who an alert under way goes to.
+
+use crate::directory::{Directory, Matcher, Policy, Route, Target};
+use crate::input::{Notice, Refusal};
+use crate::record::{BoundStep, Content, Person, Reach, Roster};
+use base::{Digest, Hasher, Name};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What decides a roster. Equal inputs give one roster, so it is built and written once.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Binding {
+    pub(crate) to: Vec<Target>,
+    pub(crate) policy: Option<Name>,
+    pub(crate) templates: Vec<Name>,
+    /// Channels to leave out where a person has another.
+    pub(crate) avoid: BTreeSet<Name>,
+    /// One of our own alerts: sent, and not escalated.
+    pub(crate) system: bool,
+}
+
+/// The rule that a notice falls under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Routed {
+    pub(crate) route: Name,
+    pub(crate) binding: Binding,
+    pub(crate) ttl: Duration,
+}
+
+/// Picks the route of a notice: the recipients it names itself, else the first route that matches, else the
+/// operators, so that a gap in the routes does not swallow an alert.
+pub(crate) fn route(directory: &Directory, notice: &Notice) -> Result<Routed, Refusal> {
+    let ttl = directory.settings.ttl.get(notice.content.severity as usize).copied().unwrap_or(Duration::MAX);
+    let matching = directory.routes.iter().find(|route| matches(route, notice));
+    let (name, to, policy, templates, ttl) = if !notice.to.is_empty() {
+        (constant("direct"), notice.to.clone(), policy_of(directory, &notice.to), Vec::new(), ttl)
+    } else if let Some(route) = matching {
+        let policy = route.policy.clone().or_else(|| policy_of(directory, &route.to));
+        (route.name.clone(), route.to.clone(), policy, route.templates.clone(), route.ttl.unwrap_or(ttl))
+    } else if directory.settings.operators.is_empty() {
+        return Err(Refusal::NoRoute);
+    } else {
+        (constant("unrouted"), directory.settings.operators.clone(), None, Vec::new(), ttl)
+    };
+    let policy = notice.policy.clone().or(policy);
+    let binding = Binding { to, policy, templates, avoid: BTreeSet::new(), system: false };
+    Ok(Routed { route: name, binding, ttl })
+}
+
+fn matches(route: &Route, notice: &Notice) -> bool {
+    (route.sources.is_empty() || route.sources.contains(&notice.source))
+        && notice.content.severity >= route.severity
+        && route.labels.iter().all(|matcher| holds(matcher, &notice.content))
+        && (route.windows.is_empty() || route.windows.iter().any(|window| window.contains(notice.civil)))
+}
+
+fn holds(matcher: &Matcher, content: &Content) -> bool {
+    let value = content.labels.get(&matcher.label).map_or("", |value| &**value);
+    (value == &*matcher.value) == matcher.equal
+}
+
+/// The policy that a single target brings along.
+fn policy_of(directory: &Directory, to: &[Target]) -> Option<Name> {
+    let [Target::Named(name)] = to else { return None };
+    let group = directory.groups.get(name).and_then(|group| group.policy.clone());
+    group.or_else(|| directory.recipients.get(name).and_then(|recipient| recipient.policy.clone()))
+}
+
+/// Builds the roster that `binding` stands for.
+pub(crate) fn roster(directory: &Directory, binding: &Binding) -> Result<Roster, Refusal> {
+    let (policy_name, policy) = policy(directory, binding)?;
+    let mut people = People { directory, avoid: &binding.avoid, index: BTreeMap::new(), people: Vec::new() };
+    let first = people.members(&binding.to)?;
+    let mut steps = vec![BoundStep { after: Duration::ZERO, reach: people.reach(&first, None) }];
+    for step in &policy.steps {
+        let mut told = if step.again { first.clone() } else { Vec::new() };
+        let again: BTreeSet<u32> = told.iter().copied().collect();
+        told.extend(people.members(&step.to)?.into_iter().filter(|person| !again.contains(person)));
+        steps.push(BoundStep { after: step.after, reach: people.reach(&told, step.channel.as_ref()) });
+    }
+    if steps.iter().all(|step| step.reach.is_empty()) {
+        return Err(Refusal::ReachesNobody);
+    }
+    let people = people.people;
+    let mut roster = Roster {
+        id: Digest([0; 32]),
+        policy_name,
+        policy,
+        templates: binding.templates.clone(),
+        people,
+        steps,
+    };
+    roster.id = digest(&roster);
+    Ok(roster)
+}
+
+/// The policy of a binding: the one it names, else the one called `default`, else the built-in one.
+fn policy(directory: &Directory, binding: &Binding) -> Result<(Name, Policy), Refusal> {
+    let default = constant("default");
+    if binding.system {
+        let mode = crate::directory::Mode::None;
+        return Ok((default, Policy { mode, link: false, reply: false, ..Policy::default() }));
+    }
+    match &binding.policy {
+        Some(name) => {
+            let policy = directory.policies.get(name).cloned();
+            Ok((name.clone(), policy.ok_or_else(|| Refusal::UnknownPolicy { name: name.clone() })?))
+        }
+        None => Ok((default.clone(), directory.policies.get(&default).cloned().unwrap_or_default())),
+    }
+}
+
+/// A name that stands in the code.
+pub(crate) fn constant(name: &'static str) -> Name {
+    Name::new(name).expect("a constant that is a name")
+}
+
+/// Collects the people of a roster, each once.
+struct People<'a> {
+    directory: &'a Directory,
+    avoid: &'a BTreeSet<Name>,
+    index: BTreeMap<Target, u32>,
+    people: Vec<Person>,
+}
+
+impl People<'_> {
+    /// The persons that `targets` stand for, each once, in order.
+    fn members(&mut self, targets: &[Target]) -> Result<Vec<u32>, Refusal> {
+        let mut out = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut rest: Vec<Target> = targets.iter().rev().cloned().collect();
+        let mut groups = BTreeSet::new();
+        while let Some(target) = rest.pop() {
+            match &target {
+                Target::Named(name) => {
+                    if let Some(group) = self.directory.groups.get(name) {
+                        if groups.insert(name.clone()) {
+                            rest.extend(group.members.iter().rev().cloned().map(Target::Named));
+                        }
+                        continue;
+                    }
+                    if !self.directory.recipients.contains_key(name) {
+                        return Err(Refusal::UnknownTarget { name: name.clone() });
+                    }
+                }
+                Target::Address(_) => (),
+            }
+            let person = self.person(target);
+            if seen.insert(person) {
+                out.push(person);
+            }
+        }
+        Ok(out)
+    }
+
+    fn person(&mut self, target: Target) -> u32 {
+        if let Some(index) = self.index.get(&target) {
+            return *index;
+        }
+        let index = u32::try_from(self.people.len()).unwrap_or(u32::MAX);
+        let person = match &target {
+            Target::Named(name) => self.listed(name),
+            Target::Address(address) => Person {
+                name: Name::new(&format!("direct-{}", index + 1)).expect("letters, a dash and digits"),
+                title: Arc::clone(&address.value),
+                language: None,
+                addresses: vec![address.clone()],
+            },
+        };
+        self.people.push(person);
+        self.index.insert(target, index);
+        index
+    }
+
+    fn listed(&self, name: &Name) -> Person {
+        let recipient = self.directory.recipients.get(name);
+        Person {
+            name: name.clone(),
+            title: recipient.map_or_else(|| name.as_str().into(), |recipient| Arc::clone(&recipient.title)),
+            language: recipient.and_then(|recipient| recipient.language.clone()),
+            addresses: recipient
+                .into_iter()
+                .flat_map(|recipient| &recipient.addresses)
+                .map(|listed| listed.address.clone())
+                .collect(),
+        }
+    }
+
+    /// Where each of `persons` is told: at their addresses of `channel`, else at their default ones.
+    fn reach(&self, persons: &[u32], channel: Option<&Name>) -> Vec<Reach> {
+        persons.iter().flat_map(|person| self.reach_of(*person, channel)).collect()
+    }
+
+    fn reach_of(&self, index: u32, channel: Option<&Name>) -> Vec<Reach> {
+        let Some(person) = usize::try_from(index).ok().and_then(|at| self.people.get(at)) else {
+            return Vec::new();
+        };
+        let pick = |wanted: &dyn Fn(usize) -> bool| -> Vec<Reach> {
+            let chosen = (0..person.addresses.len()).filter(|at| wanted(*at));
+            chosen.filter_map(|at| Some(Reach { person: index, address: u8::try_from(at).ok()? })).collect()
+        };
+        let of = |at: usize| person.addresses.get(at).map(|address| &address.channel);
+        if let Some(channel) = channel {
+            let overridden = pick(&|at| of(at) == Some(channel));
+            if !overridden.is_empty() {
+                return overridden;
+            }
+        }
+        let default = |at: usize| self.is_default(person, at);
+        let surviving =
+            pick(&|at| default(at) && !of(at).is_some_and(|channel| self.avoid.contains(channel)));
+        if !surviving.is_empty() {
+            return surviving;
+        }
+        // Any way that works beats the preferred one that does not.
+        let other = pick(&|at| !of(at).is_some_and(|channel| self.avoid.contains(channel)));
+        if !self.avoid.is_empty() && !other.is_empty() { other } else { pick(&default) }
+    }
+
+    fn is_default(&self, person: &Person, at: usize) -> bool {
+        let listed = self.directory.recipients.get(&person.name);
+        listed.is_none_or(|recipient| recipient.addresses.get(at).is_some_and(|address| address.default))
+    }
+}
+
+/// Names a roster by its content.
+fn digest(roster: &Roster) -> Digest {
+    let mut hasher =
+        Hasher::new("roster").text(roster.policy_name.as_str()).text(&format!("{:?}", roster.policy));
+    hasher = hasher.number(roster.templates.len() as u64);
+    for template in &roster.templates {
+        hasher = hasher.text(template.as_str());
+    }
+    hasher = hasher.number(roster.people.len() as u64);
+    for person in &roster.people {
+        let language = person.language.as_ref().map_or("", |language| language.as_str());
+        hasher = hasher.text(person.name.as_str()).text(&person.title).text(language);
+        hasher = hasher.number(person.addresses.len() as u64);
+        for address in &person.addresses {
+            hasher = hasher.text(address.channel.as_str()).text(&address.value);
+        }
+    }
+    for step in &roster.steps {
+        hasher = hasher.number(base::time::millis(step.after)).number(step.reach.len() as u64);
+        for reach in &step.reach {
+            hasher = hasher.number(u64::from(reach.person) << 8 | u64::from(reach.address));
+        }
+    }
+    hasher.finish()
+}
+
+/// Whether an alert with this text and policy escalates.
+pub(crate) fn escalates(policy: &Policy, content: &Content) -> bool {
+    let text = format!("{}\n{}", content.summary, content.details).to_lowercase();
+    !policy.exempt_keywords.iter().any(|keyword| text.contains(&keyword.to_lowercase()))
+}

@@ -1,0 +1,506 @@
+//! Out to the providers, and back with an outcome.
+//!
+//! ```text
+//! fan or retry ─► Intent (durable) ─► Deliver ─► Report ─► Done
+//!      ▲                                            │
+//!      └──── retry: now, later, by another ─────────┘
+//! ```
+//! The `Intent` is on disk before the first byte leaves, so that after a crash everything that may have been
+//! sent is known: it is sent once more, marked, with the same identity.
+
+use crate::directory::Mode;
+use crate::input::{Delivery, ProviderSpec, Said};
+use crate::lane::{Job, Lane, List};
+use crate::record::{Cause, Concluded, Outcome, Purpose, Reach, Record, Send, Then};
+use crate::run::{Run, identify};
+use crate::state::{Open, Sent};
+use crate::{Dispatch, Effect, Held};
+use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
+use base::{AlertId, Mono, Name, Now, RecordId, Wall};
+use selection::{Change, Selection};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Intents written in one turn, for all channels together; the rest follow in the next.
+const INTENTS_PER_TURN: usize = 64;
+/// Refusals that say "at once" are believed this often in a row.
+const RETRIES_NOW_MAX: usize = 3;
+const DAY_MS: i64 = 86_400_000;
+
+/// One channel on this node: what waits for it, and by whom it goes out.
+#[derive(Debug, Default)]
+pub(crate) struct Channel {
+    pub(crate) lane: Lane,
+    pub(crate) selection: Option<Selection>,
+}
+
+/// One configured way out.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    pub(crate) spec: ProviderSpec,
+    /// Deliveries it can take now.
+    pub(crate) free: usize,
+    /// When its rate was used up to (generic cell rate algorithm: one message costs a minute / rate).
+    used_until: Mono,
+    /// Messages sent on the day (UTC, counted from 1970).
+    pub(crate) today: (i64, u32),
+}
+
+impl Provider {
+    pub(crate) fn new(spec: ProviderSpec, today: (i64, u32)) -> Self {
+        Self { spec, free: 0, used_until: Mono(0), today }
+    }
+
+    /// How many messages its rate and its daily quota allow at `now`.
+    fn allowance(&self, now: Now) -> usize {
+        let quota = self.spec.per_day.map_or(u32::MAX, |max| max.saturating_sub(self.sent_on(day(now.wall))));
+        let rate = self.cost().map_or(u64::MAX, |cost| {
+            // A burst of up to a tenth of a minute's messages, at least one.
+            let burst = (60_000 / cost / 10).max(1) * cost;
+            let ahead = self.used_until.0.saturating_sub(now.mono.0);
+            burst.saturating_sub(ahead) / cost
+        });
+        usize::try_from(rate.min(u64::from(quota))).unwrap_or(usize::MAX)
+    }
+
+    /// Milliseconds that one message takes of the rate.
+    fn cost(&self) -> Option<u64> {
+        self.spec.per_minute.map(|rate| (60_000 / u64::from(rate.max(1))).max(1))
+    }
+
+    fn spend(&mut self, now: Now, messages: usize) {
+        let count = u64::try_from(messages).unwrap_or(u64::MAX);
+        self.free = self.free.saturating_sub(messages);
+        if let Some(cost) = self.cost() {
+            self.used_until =
+                Mono(self.used_until.0.max(now.mono.0).saturating_add(cost.saturating_mul(count)));
+        }
+        let today = day(now.wall);
+        self.today = (today, self.sent_on(today).saturating_add(u32::try_from(messages).unwrap_or(u32::MAX)));
+    }
+
+    /// Messages sent on that day.
+    pub(crate) fn sent_on(&self, day: i64) -> u32 {
+        if self.today.0 == day { self.today.1 } else { 0 }
+    }
+
+    /// When its allowance grows again, if it is used up.
+    fn replenished(&self, now: Now) -> Option<Mono> {
+        let today = day(now.wall);
+        if self.spec.per_day.is_some_and(|max| self.sent_on(today) >= max) {
+            let midnight = Wall((today + 1).saturating_mul(DAY_MS));
+            return Some(now.mono + midnight.since(now.wall));
+        }
+        let cost = self.cost()?;
+        (self.allowance(now) == 0).then(|| Mono(self.used_until.0.saturating_sub(cost).max(now.mono.0 + 1)))
+    }
+}
+
+/// The day (UTC) that `wall` lies on, counted from 1970.
+pub(crate) fn day(wall: Wall) -> i64 {
+    wall.0.div_euclid(DAY_MS)
+}
+
+impl Dispatch {
+    /// A provider has room for `free` deliveries.
+    pub(crate) fn offer(&mut self, provider: &Name, free: usize) {
+        if let Some(provider) = self.providers.get_mut(provider) {
+            provider.free = free;
+        }
+    }
+
+    /// Hands out work to every provider that has room, alert by alert in turn.
+    pub(crate) fn send(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let mut intents = 0;
+        let names: Vec<Name> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| !channel.lane.is_empty())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in names {
+            while intents < INTENTS_PER_TURN && self.send_some(now, &name, out) {
+                intents += 1;
+            }
+        }
+    }
+
+    /// Writes one `Intent` for the alert whose turn it is on `channel`; false if there is nothing to do.
+    fn send_some(&mut self, now: Now, channel: &Name, out: &mut Vec<Effect>) -> bool {
+        let paused = self.clock.is_paused();
+        let Some((provider, room)) = self.choose(now, channel) else { return false };
+        let Some(alert) = self.channels.get_mut(channel).and_then(|channel| channel.lane.turn(paused)) else {
+            return false;
+        };
+        let jobs = self.next_jobs(alert, channel, room.min(INTENT_NOTIFICATIONS_MAX));
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.lane.rotate(alert);
+        }
+        if jobs.is_empty() {
+            self.settle(now, alert, out); // What was queued had been withdrawn.
+        } else {
+            self.intend(now, alert, &provider, jobs, out);
+        }
+        true
+    }
+
+    /// The provider to use for a channel now, and how many messages it may get.
+    fn choose(&self, now: Now, channel: &Name) -> Option<(Name, usize)> {
+        let selection = self.channels.get(channel)?.selection.as_ref()?;
+        let exhausted = |name: &Name| {
+            self.providers.get(name).is_none_or(|provider| {
+                provider.spec.per_day.is_some_and(|max| provider.sent_on(day(now.wall)) >= max)
+            })
+        };
+        // A busy provider is waited for; one whose day is used up, or that fails, is passed over.
+        let name = selection.choose(now.mono, |name| !exhausted(name))?;
+        let provider = self.providers.get(name)?;
+        let room = provider.free.min(provider.allowance(now)).min(selection.room(name));
+        (room > 0).then(|| (name.clone(), room))
+    }
+
+    /// Takes up to `max` notifications of an alert that are still wanted.
+    fn next_jobs(&mut self, alert: AlertId, channel: &Name, max: usize) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return jobs };
+        let Some(queue) = self.channels.get_mut(channel).and_then(|channel| channel.lane.queue(alert)) else {
+            return jobs;
+        };
+        while jobs.len() < max
+            && let Some(job) = queue.jobs.pop_front()
+        {
+            if wanted(open, run, job.reach, job.purpose) {
+                jobs.push(job);
+            }
+        }
+        while jobs.len() < max
+            && let Some(fan) = queue.fans.front_mut()
+        {
+            let Some(reach) = fan.list.at(run, fan.next) else {
+                queue.fans.pop_front();
+                continue;
+            };
+            fan.next += 1;
+            let here = run.roster.at(reach).is_some_and(|(_, address)| address.channel == *channel);
+            if here && let Some(job) = job(alert, open, run, reach, fan.purpose) {
+                jobs.push(job);
+            }
+        }
+        jobs
+    }
+
+    /// Announces attempts, and holds them until the announcement is durable.
+    fn intend(&mut self, now: Now, alert: AlertId, provider: &Name, jobs: Vec<Job>, out: &mut Vec<Effect>) {
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        let Some(channel) = self.providers.get(provider).map(|provider| provider.spec.channel.clone()) else {
+            return;
+        };
+        let roster = Arc::clone(&run.roster);
+        let sends: Vec<Send> = jobs.iter().filter_map(|job| announce(open, run, provider, job)).collect();
+        let attempts: Vec<u16> = sends.iter().map(|send| send.attempt).collect();
+        let template = Delivery {
+            alert_id: alert,
+            alert: Arc::clone(&open.alert),
+            content: Arc::clone(open.content()),
+            accepted: open.at,
+            roster,
+            notification: base::NotificationId(0),
+            intent: RecordId { log: self.me, seq: self.next },
+            reach: Reach { person: 0, address: 0 },
+            address: crate::directory::Address { channel: channel.clone(), value: "".into() },
+            provider: provider.clone(),
+            purpose: Purpose::End,
+            attempt: 0,
+            repeat: None,
+            said: None,
+        };
+        if let Some(provider) = self.providers.get_mut(provider) {
+            provider.spend(now, jobs.len());
+        }
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.in_flight += jobs.len();
+        }
+        if let Some(selection) =
+            self.channels.get_mut(&channel).and_then(|channel| channel.selection.as_mut())
+        {
+            selection.started(provider);
+        }
+        self.append(now, Record::Intent { alert, sends }, out);
+        for (job, attempt) in jobs.into_iter().zip(attempts) {
+            let mut delivery = Box::new(template.clone());
+            delivery.notification = job.notification;
+            delivery.reach = job.reach;
+            delivery.purpose = job.purpose;
+            delivery.repeat = job.repeat;
+            delivery.attempt = attempt;
+            if let Some((_, address)) = delivery.roster.at(job.reach) {
+                delivery.address = address.clone();
+            }
+            self.hold(Held::Deliver(delivery));
+        }
+    }
+
+    /// The announcement of an attempt is durable: it is made, unless it is no longer wanted.
+    pub(crate) fn let_go(&mut self, now: Now, mut delivery: Box<Delivery>, out: &mut Vec<Effect>) {
+        let alert = delivery.alert_id;
+        let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
+        // The owner is looked at again at the last moment: another node may have claimed the alert meanwhile.
+        let ours = self.state.owner(alert) == self.me;
+        if let Some((open, run)) = found
+            && ours
+            && wanted(open, run, delivery.reach, delivery.purpose)
+        {
+            delivery.said = said(open, delivery.purpose);
+            out.push(Effect::Deliver(delivery));
+            return;
+        }
+        let why = "withdrawn before it was sent: the alert was acknowledged or is over".into();
+        let outcome = Outcome::Refused { then: Then::GiveUp, why };
+        let concluded = Concluded { notification: delivery.notification, intent: delivery.intent, outcome };
+        self.conclude(now, vec![(alert, concluded)], out);
+    }
+
+    /// Attempts came to their ends.
+    pub(crate) fn conclude(&mut self, now: Now, reports: Vec<(AlertId, Concluded)>, out: &mut Vec<Effect>) {
+        let mut by_alert: BTreeMap<AlertId, Vec<Concluded>> = BTreeMap::new();
+        for (alert, concluded) in reports {
+            by_alert.entry(alert).or_default().push(concluded);
+        }
+        for (alert, outcomes) in by_alert {
+            for some in outcomes.chunks(DONE_OUTCOMES_MAX) {
+                self.append(now, Record::Done { alert, outcomes: some.to_vec() }, out);
+            }
+            for concluded in outcomes {
+                self.follow_up(now, alert, &concluded, out);
+            }
+            self.settle(now, alert, out);
+        }
+    }
+
+    /// What an outcome means for the notification and for its provider.
+    fn follow_up(&mut self, now: Now, alert: AlertId, concluded: &Concluded, out: &mut Vec<Effect>) {
+        let Some(sent) =
+            self.state.open.get(&alert).and_then(|open| open.facts.sent.get(&concluded.notification))
+        else {
+            return;
+        };
+        let sent = sent.clone();
+        let Some(attempt) = sent.attempts.iter().find(|attempt| attempt.intent == concluded.intent) else {
+            return;
+        };
+        if let Some(provider) = self.providers.get_mut(&attempt.provider) {
+            provider.free += 1;
+        }
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.in_flight = run.in_flight.saturating_sub(1);
+        }
+        self.judge(now, &sent.address.channel, &attempt.provider, &concluded.outcome, out);
+        self.decide(now, alert, &sent, concluded, out);
+    }
+
+    /// What an outcome says of the provider.
+    fn judge(&mut self, now: Now, channel: &Name, provider: &Name, outcome: &Outcome, out: &mut Vec<Effect>) {
+        let Some(selection) = self.channels.get_mut(channel).and_then(|channel| channel.selection.as_mut())
+        else {
+            return;
+        };
+        let change = match outcome {
+            Outcome::Accepted { .. } | Outcome::Refused { then: Then::RetryLater | Then::GiveUp, .. } => {
+                selection.worked(provider)
+            }
+            Outcome::Refused { then: Then::NextProvider, why } | Outcome::Unknown { why } => {
+                selection.failed(now.mono, provider, why)
+            }
+            Outcome::Refused { then: Then::RetryNow, .. } => {
+                selection.abstained(now.mono, provider);
+                None
+            }
+        };
+        if let Some(change) = change {
+            let Change { target, to, because } = change.clone();
+            self.append(now, Record::Provider { provider: target, to: to.into(), because }, out);
+            self.tell_of_provider(now, channel, &change, out);
+        }
+    }
+
+    /// What an outcome means for the notification: done, again, or given up.
+    fn decide(
+        &mut self,
+        now: Now,
+        alert: AlertId,
+        sent: &Sent,
+        concluded: &Concluded,
+        out: &mut Vec<Effect>,
+    ) {
+        let tries = sent.attempts.len();
+        let repeat = repeat_of(sent, None);
+        let Some(job) = self.job_of(alert, sent, concluded, repeat) else { return };
+        let spent = tries >= usize::from(ATTEMPTS_MAX);
+        match &concluded.outcome {
+            Outcome::Accepted { .. } => {
+                if let Some(run) = self.runs.get_mut(&alert) {
+                    run.told = true;
+                }
+                self.set_lapse(alert);
+            }
+            Outcome::Refused { then: Then::GiveUp, why } => self.tell_of_failure(now, alert, sent, why, out),
+            Outcome::Refused { why, .. } | Outcome::Unknown { why } if spent => {
+                self.tell_of_failure(now, alert, sent, why, out);
+            }
+            Outcome::Refused { then: Then::NextProvider, .. } => self.requeue(alert, sent, job),
+            Outcome::Refused { then: Then::RetryNow, .. } if tries < RETRIES_NOW_MAX => {
+                self.requeue(alert, sent, job);
+            }
+            Outcome::Refused { then: Then::RetryNow | Then::RetryLater, .. } | Outcome::Unknown { .. } => {
+                self.retry_later(now, alert, job, backoff(tries));
+            }
+        }
+    }
+
+    fn job_of(
+        &self,
+        alert: AlertId,
+        sent: &Sent,
+        concluded: &Concluded,
+        repeat: Option<Cause>,
+    ) -> Option<Job> {
+        let run = self.runs.get(&alert)?;
+        let reach = run.reach(sent)?;
+        Some(Job { notification: concluded.notification, reach, purpose: sent.purpose, repeat })
+    }
+
+    fn requeue(&mut self, alert: AlertId, sent: &Sent, job: Job) {
+        let system = self.runs.get(&alert).is_some_and(|run| run.system);
+        self.channels.entry(sent.address.channel.clone()).or_default().lane.push_job(alert, system, job);
+    }
+
+    fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.waiting += 1;
+            self.retries_due.insert((now.mono + after, alert, job));
+        }
+    }
+
+    /// Queues the notifications whose wait is over.
+    pub(crate) fn retry_due(&mut self, now: Now) {
+        while let Some((due, alert, job)) = self.retries_due.first().copied() {
+            if due > now.mono {
+                break;
+            }
+            self.retries_due.pop_first();
+            let Some(run) = self.runs.get_mut(&alert) else { continue };
+            run.waiting = run.waiting.saturating_sub(1);
+            let system = run.system;
+            let Some((_, address)) = run.roster.at(job.reach) else { continue };
+            self.channels.entry(address.channel.clone()).or_default().lane.push_job(alert, system, job);
+        }
+    }
+
+    /// When a channel that has something to send, and cannot, may be able to.
+    pub(crate) fn channel_deadline(&self, now: Now) -> Option<Mono> {
+        let waiting = self.channels.values().filter(|channel| !channel.lane.is_empty());
+        let selections = waiting.filter_map(|channel| channel.selection.as_ref());
+        selections
+            .flat_map(|selection| {
+                let providers = selection.targets().filter_map(|(name, _)| self.providers.get(name));
+                providers
+                    .filter_map(move |provider| provider.replenished(now))
+                    .chain(selection.deadline(now.mono))
+            })
+            .min()
+    }
+}
+
+impl List {
+    fn at(&self, run: &Run, index: usize) -> Option<Reach> {
+        match self {
+            Self::Step(step) => run.roster.steps.get(*step)?.reach.get(index).copied(),
+            Self::Told(reach) => reach.get(index).copied(),
+        }
+    }
+}
+
+/// The job that `reach` stands for, unless it is done or no longer wanted.
+fn job(alert: AlertId, open: &Open, run: &Run, reach: Reach, purpose: Purpose) -> Option<Job> {
+    if !wanted(open, run, reach, purpose) {
+        return None;
+    }
+    let notification = identify(alert, &run.roster, reach, purpose)?;
+    let sent = open.facts.sent.get(&notification);
+    if sent.is_some_and(|sent| sent.concluded() || sent.attempts.len() >= usize::from(ATTEMPTS_MAX)) {
+        return None;
+    }
+    let repeat = sent.and_then(|sent| repeat_of(sent, Some(Cause::Crash)));
+    Some(Job { notification, reach, purpose, repeat })
+}
+
+/// Whether an earlier attempt may have arrived. An attempt without an outcome is one whose node died;
+/// `pending` says what that means here.
+fn repeat_of(sent: &Sent, pending: Option<Cause>) -> Option<Cause> {
+    let causes = sent.attempts.iter().filter_map(|attempt| match attempt.outcome {
+        Some(Outcome::Unknown { .. }) => Some(Cause::Unknown),
+        Some(Outcome::Accepted { .. } | Outcome::Refused { .. }) => None,
+        None => pending.or(Some(Cause::Crash)),
+    });
+    causes.max()
+}
+
+/// Whether a notification is still to be sent. Asked when it is announced, and again before it goes out.
+fn wanted(open: &Open, run: &Run, reach: Reach, purpose: Purpose) -> bool {
+    match purpose {
+        Purpose::Alert(_) => {
+            let acked = || run.roster.at(reach).is_some_and(|(person, _)| run.acked.contains(&person.name));
+            let stop = run.roster.policy.unsent == crate::directory::Unsent::Stop;
+            let answered = match run.mode() {
+                Mode::None => false,
+                Mode::Basic => stop && !open.facts.acks.is_empty(),
+                Mode::Recall => run.acknowledged(&open.facts) || acked(),
+            };
+            open.facts.ends.is_empty() && !answered
+        }
+        Purpose::Acknowledgement(_) | Purpose::Comment(_) => open.facts.ends.is_empty(),
+        Purpose::End => true,
+    }
+}
+
+fn announce(open: &Open, run: &Run, provider: &Name, job: &Job) -> Option<Send> {
+    let (person, address) = run.roster.at(job.reach)?;
+    let before = open.facts.sent.get(&job.notification).map_or(0, |sent| sent.attempts.len());
+    Some(Send {
+        notification: job.notification,
+        recipient: person.name.clone(),
+        address: address.clone(),
+        purpose: job.purpose,
+        provider: provider.clone(),
+        attempt: u16::try_from(before).unwrap_or(u16::MAX).saturating_add(1),
+        repeat: job.repeat,
+    })
+}
+
+/// The wait before try number `tries + 1`: 5 s, 15 s, a minute, then five.
+fn backoff(tries: usize) -> Duration {
+    Duration::from_secs([5, 15, 60].get(tries.saturating_sub(1)).copied().unwrap_or(300))
+}
+
+/// What a notification about an acknowledgement, comment or end tells.
+fn said(open: &Open, purpose: Purpose) -> Option<Said> {
+    match purpose {
+        Purpose::Alert(_) => None,
+        Purpose::Acknowledgement(id) => open.facts.acks.get(&id).map(|ack| Said {
+            by: Arc::clone(&ack.by.who),
+            words: ack.comment.clone().unwrap_or_else(|| "".into()),
+            at: ack.at,
+        }),
+        Purpose::Comment(id) => open.facts.comments.get(&id).map(|comment| Said {
+            by: Arc::clone(&comment.by.who),
+            words: Arc::clone(&comment.text),
+            at: comment.at,
+        }),
+        Purpose::End => open.facts.end().map(|end| Said {
+            by: Arc::clone(&end.by.who),
+            words: end.why.word().into(),
+            at: end.at,
+        }),
+    }
+}

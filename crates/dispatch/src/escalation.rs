@@ -1,0 +1,134 @@
+//! When the next people are told: steps fire one at a time, each counted from the firing before it.
+//!
+//! An overdue step (after a restart, or a long pause of the process) fires once and re-times the rest, so
+//! that people still get the time to answer that the policy gives them. A step with nobody to tell does not
+//! make the next one wait.
+
+use crate::clock::{Active, Moment};
+use crate::directory::Mode;
+use crate::lane::{Fan, List};
+use crate::record::{Actor, Fired, Purpose, Record, StepKey};
+use crate::run::Run;
+use crate::state::Open;
+use crate::{Dispatch, Effect};
+use base::{AlertId, Now};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Steps fired in one turn. The rest follow in the next, so that an answer is never kept waiting by a crowd.
+const STEPS_PER_TURN: usize = 256;
+
+/// The step that comes next for an alert, and how long after the last one; none if the policy is through
+/// or the alert does not escalate.
+pub(crate) fn next_step(open: &Open, run: &Run) -> Option<(StepKey, Duration)> {
+    let policy = &run.roster.policy;
+    if policy.mode == Mode::None || !open.alert.escalates {
+        return None;
+    }
+    let last = open.facts.fired.last_key_value().map_or_else(StepKey::default, |(key, _)| *key);
+    let next = usize::from(last.step) + 1;
+    if let Some(step) = run.roster.steps.get(next) {
+        return Some((StepKey { round: last.round, step: last.step + 1 }, step.after));
+    }
+    let repeat = policy.repeat.filter(|repeat| last.round < repeat.times)?;
+    Some((StepKey { round: last.round + 1, step: repeat.from_step }, repeat.after))
+}
+
+impl Dispatch {
+    /// Sets the time of an alert's next step, counted from the last one.
+    pub(crate) fn schedule(&mut self, alert: AlertId) {
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
+        let halted = open.facts.end().is_some() || run.acknowledged(&open.facts);
+        let due = next_step(open, run).filter(|_| !halted).map(|(_, after)| run.fired.plus(after));
+        if let Some(old) = std::mem::replace(&mut run.step_due, due) {
+            self.steps_due.remove(&(old, alert));
+        }
+        if let Some(due) = due {
+            self.steps_due.insert((due, alert));
+        }
+    }
+
+    /// Fires the steps whose time has come.
+    pub(crate) fn fire_due(&mut self, now: Now, out: &mut Vec<Effect>) {
+        for _ in 0..STEPS_PER_TURN {
+            let active = self.clock.at(now.mono);
+            match self.steps_due.first().copied() {
+                Some((due, alert)) if due <= active && !self.clock.is_paused() => {
+                    self.fire(now, alert, None, out);
+                }
+                Some(_) | None => break,
+            }
+        }
+    }
+
+    /// Fires an alert's next step, before its time if somebody (`by`) asks for it. Steps that have nobody to
+    /// tell are recorded and passed over. False if the policy has no step left.
+    pub(crate) fn fire(
+        &mut self,
+        now: Now,
+        alert: AlertId,
+        by: Option<&Actor>,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let active = self.clock.at(now.mono);
+        loop {
+            let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
+                return false;
+            };
+            let Some((step, _)) = next_step(open, run) else {
+                self.schedule(alert);
+                self.set_lapse(alert);
+                return false;
+            };
+            let empty = !self.tells_anybody(alert, step);
+            let late = lateness(run.step_due, active);
+            // An empty step takes no time: it is dated like the one before it.
+            let at = if empty { open.facts.fired.values().map(|fired| fired.at).max() } else { None };
+            let fired = Fired { at: at.unwrap_or(now.wall), late, empty, by: by.cloned() };
+            self.append(now, Record::StepFired { alert, step, fired }, out);
+            if !empty {
+                self.fan_step(alert, step);
+                if let Some(run) = self.runs.get_mut(&alert) {
+                    run.fired = active;
+                    run.fired_at = Moment::now(now);
+                }
+                self.schedule(alert);
+                self.set_lapse(alert);
+                return true;
+            }
+        }
+    }
+
+    /// Whether a step has anybody to tell: in recall mode, anybody who has not acknowledged.
+    fn tells_anybody(&self, alert: AlertId, step: StepKey) -> bool {
+        let Some(run) = self.runs.get(&alert) else { return false };
+        let Some(bound) = run.roster.steps.get(usize::from(step.step)) else { return false };
+        let Some(open) = self.state.open.get(&alert) else { return false };
+        let acked: BTreeSet<_> = open.facts.acks.values().filter_map(|ack| ack.recipient.as_ref()).collect();
+        let mut told = bound.reach.iter().filter_map(|reach| run.roster.at(*reach));
+        told.any(|(person, _)| !acked.contains(&person.name))
+    }
+
+    /// Queues a fired step at every channel that it uses.
+    pub(crate) fn fan_step(&mut self, alert: AlertId, step: StepKey) {
+        let index = usize::from(step.step);
+        let Some(run) = self.runs.get(&alert) else { return };
+        let Some(bound) = run.roster.steps.get(index) else { return };
+        let channels: BTreeSet<_> = bound
+            .reach
+            .iter()
+            .filter_map(|reach| run.roster.at(*reach))
+            .map(|(_, address)| &address.channel)
+            .collect();
+        for channel in channels {
+            let fan = Fan { purpose: Purpose::Alert(step), list: List::Step(index), next: 0 };
+            self.channels.entry(channel.clone()).or_default().lane.push_fan(alert, run.system, fan);
+        }
+    }
+}
+
+/// How much later than due a step fires, where that is a second or more.
+fn lateness(due: Option<Active>, active: Active) -> Duration {
+    let late = due.map_or(Duration::ZERO, |due| active.since(due));
+    if late >= Duration::from_secs(1) { late } else { Duration::ZERO }
+}

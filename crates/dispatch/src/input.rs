@@ -1,0 +1,362 @@
+//! What comes in and what goes out: the whole conversation between the pure core and its shell.
+//!
+//! Inputs are nouns that arrived; effects are imperatives, executed in order. An answer or a delivery is
+//! held back inside the core until the records it rests on are stored, so the shell cannot get that wrong.
+
+use crate::directory::{Address, Civil, Directory, Severity, Target};
+use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster};
+use base::{AlertId, Digest, Name, NotificationId, RecordId, Wall};
+
+use std::sync::Arc;
+
+/// Names a request to the core, so that its answer finds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What arrived from outside, parsed but not yet trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Who sent it.
+    pub source: Name,
+    /// The client's idempotency key and a digest of its request.
+    pub key: Option<(Arc<str>, Digest)>,
+    /// What later notices of the same alert share with it.
+    pub fingerprint: Option<Digest>,
+    /// The trouble is gone.
+    pub resolved: bool,
+    /// What it says.
+    pub content: Content,
+    /// Whom the sender wants told; empty leaves it to the routes.
+    pub to: Vec<Target>,
+    /// How the sender wants it to escalate; none leaves it to route and target.
+    pub policy: Option<Name>,
+    /// The time on the clocks of the directory's time zone.
+    pub civil: Civil,
+}
+
+/// The alerts an order is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// These.
+    Alerts(Vec<AlertId>),
+    /// Those with these codes.
+    Codes(Vec<Code>),
+    /// All that are open, as of now: the records name each.
+    All,
+}
+
+/// Taking responsibility for alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acknowledge {
+    /// For which alerts.
+    pub which: Which,
+    /// On whose behalf; none is an operator, who acknowledges for everybody.
+    pub recipient: Option<Name>,
+    /// Said with it.
+    pub comment: Option<Arc<str>>,
+}
+
+/// What somebody wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Take responsibility.
+    Acknowledge(Acknowledge),
+    /// Say something.
+    Comment {
+        /// About which alerts.
+        which: Which,
+        /// What.
+        text: Arc<str>,
+    },
+    /// End alerts by hand.
+    Close {
+        /// Which.
+        which: Which,
+    },
+    /// Fire the next escalation step now.
+    Escalate {
+        /// Of which alerts.
+        which: Which,
+    },
+    /// End alerts that still have something to send, without sending it.
+    DeletePending {
+        /// Which.
+        which: Which,
+    },
+    /// Let sending and escalation stand still.
+    Pause {
+        /// Why.
+        reason: Arc<str>,
+    },
+    /// Let them go on.
+    Resume {
+        /// End the alerts that waited instead of sending them.
+        discard: bool,
+    },
+    /// Replace the book.
+    Directory {
+        /// By this one.
+        directory: Arc<Directory>,
+        /// Only if the present version is this one.
+        expected: Option<u64>,
+        /// What changed, in a line.
+        summary: Arc<str>,
+    },
+    /// Put an action into the trail.
+    Note {
+        /// What was done.
+        what: Arc<str>,
+    },
+}
+
+/// One thing that happened outside the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A notice arrived.
+    Notice {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// It.
+        notice: Box<Notice>,
+    },
+    /// Somebody wants something done.
+    Order {
+        /// Where the answer goes.
+        ticket: Ticket,
+        /// Who.
+        by: Actor,
+        /// What.
+        order: Order,
+    },
+    /// Attempts came to their ends.
+    Report(Vec<(AlertId, Concluded)>),
+    /// Our log is durable below `upto`.
+    Stored {
+        /// The first place that is not.
+        upto: u64,
+        /// On how many disks.
+        copies: u8,
+    },
+    /// A provider can take `free` deliveries at once, none of them used yet.
+    Capacity {
+        /// Which.
+        provider: Name,
+        /// How many.
+        free: usize,
+    },
+    /// The disk is full (`Some`, with the reason), or has room again.
+    Disk {
+        /// The reason, while it is full.
+        full: Option<Arc<str>>,
+    },
+    /// Time passed.
+    Deadline,
+}
+
+/// How a notice was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// As a new alert.
+    New,
+    /// As a repetition of an open alert, or of a request with the same idempotency key.
+    Repeated,
+    /// As the end of an open alert.
+    Resolved,
+    /// There was nothing open to resolve.
+    NothingOpen,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No recipient or group has that name.
+    UnknownTarget {
+        /// The name.
+        name: Name,
+    },
+    /// No policy has that name.
+    UnknownPolicy {
+        /// The name.
+        name: Name,
+    },
+    /// The notice names nobody, no route matches, and there are no operators to fall back to.
+    NoRoute,
+    /// Nobody among the recipients has an address.
+    ReachesNobody,
+    /// The idempotency key was used for another request.
+    KeyReused,
+    /// Too many alerts are open.
+    TooManyOpen {
+        /// The limit.
+        limit: usize,
+    },
+    /// The disk is full.
+    DiskFull {
+        /// The system's words.
+        why: Arc<str>,
+    },
+    /// None of the alerts is open.
+    NotOpen {
+        /// Those that were named.
+        named: Vec<Arc<str>>,
+    },
+    /// A code that is unknown, or was not sent to this recipient.
+    UnknownCode {
+        /// The code.
+        code: Code,
+    },
+    /// The alert has no further step.
+    NoFurtherStep,
+    /// The alert has its full number of comments.
+    TooManyComments,
+    /// Nothing is paused.
+    NotPaused,
+    /// The directory changed meanwhile.
+    Stale {
+        /// Its present version.
+        version: u64,
+    },
+}
+
+/// What the core says to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To a notice.
+    Taken {
+        /// How.
+        taken: Taken,
+        /// The alert; none if there was nothing to resolve.
+        alert: Option<(AlertId, Code)>,
+        /// How many recipients the alert is for.
+        recipients: usize,
+        /// On how many disks it is.
+        copies: u8,
+    },
+    /// To an order.
+    Done {
+        /// The alerts it changed.
+        alerts: Vec<AlertId>,
+        /// The directory's version from now on.
+        version: u64,
+        /// On how many disks it is.
+        copies: u8,
+    },
+    /// It was not done; nothing changed.
+    Refused(Refusal),
+}
+
+/// One attempt for a channel to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The alert it is about.
+    pub alert_id: AlertId,
+    /// The alert as accepted.
+    pub alert: Arc<Alert>,
+    /// What it says now.
+    pub content: Arc<Content>,
+    /// When it was accepted.
+    pub accepted: Wall,
+    /// For whom it is.
+    pub roster: Arc<Roster>,
+    /// Which notification.
+    pub notification: NotificationId,
+    /// The `Intent` that announced it.
+    pub intent: RecordId,
+    /// Whom of the roster, where.
+    pub reach: Reach,
+    /// Where, in full.
+    pub address: Address,
+    /// By which provider.
+    pub provider: Name,
+    /// What for.
+    pub purpose: Purpose,
+    /// From 1.
+    pub attempt: u16,
+    /// It may have arrived before.
+    pub repeat: Option<Cause>,
+    /// What the purpose refers to: who acknowledged, and what they said; the comment; why it ended.
+    pub said: Option<Said>,
+}
+
+/// What a notification about an acknowledgement, a comment or an end tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Who.
+    pub by: Arc<str>,
+    /// Their words, or why the alert ended.
+    pub words: Arc<str>,
+    /// When.
+    pub at: Wall,
+}
+
+/// Something for the shell to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make the record durable, here and at the peers; answer with [`Input::Stored`].
+    Append {
+        /// Its id: our log, the next place.
+        id: RecordId,
+        /// It.
+        entry: Entry,
+    },
+    /// Make an attempt; answer with [`Input::Report`], always.
+    Deliver(Box<Delivery>),
+    /// Answer a request.
+    Answer {
+        /// Which.
+        ticket: Ticket,
+        /// What.
+        answer: Answer,
+    },
+    /// The records of these finished alerts, and of rosters that nothing refers to, may be deleted.
+    Forget {
+        /// The alerts.
+        alerts: Vec<AlertId>,
+        /// The rosters.
+        rosters: Vec<Digest>,
+    },
+}
+
+/// One of the ways out, as configured on this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderSpec {
+    /// Its name.
+    pub name: Name,
+    /// The channel it serves.
+    pub channel: Name,
+    /// At most this many messages a minute; none is no limit.
+    pub per_minute: Option<u32>,
+    /// At most this many messages a day (UTC); none is no limit.
+    pub per_day: Option<u32>,
+}
+
+/// What was known before this boot, as the ledger recovered it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Idempotency keys still remembered: source and key, with alert, code and digest of the request.
+    pub keys: Vec<PastKey>,
+    /// Numbers given to codes of our letter: hour (milliseconds of its beginning) and highest number in it.
+    pub codes: Vec<(Wall, u32)>,
+    /// Messages sent today: provider, day since 1970 (UTC), count.
+    pub quota: Vec<(Name, i64, u32)>,
+}
+
+/// An idempotency key of an earlier boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastKey {
+    /// The source that used it.
+    pub source: Name,
+    /// The key.
+    pub key: Arc<str>,
+    /// Digest of the request.
+    pub digest: Digest,
+    /// The alert it led to.
+    pub alert: AlertId,
+    /// Its code.
+    pub code: Code,
+    /// When.
+    pub at: Wall,
+}
+
+/// The severity of our own alerts.
+pub(crate) const SYSTEM_SEVERITY: Severity = Severity::High;

@@ -1,0 +1,159 @@
+//! How an alert ends: by its source, by hand, or by itself after a time; and when nothing is left to do.
+
+use crate::clock::Moment;
+use crate::directory::Mode;
+use crate::escalation::next_step;
+use crate::record::{Actor, End, Purpose, Record, Why};
+use crate::run::Run;
+use crate::state::Open;
+use crate::{Dispatch, Effect, Held};
+use base::{AlertId, Digest, Mono, Now};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Alerts that close or expire in one turn; the rest follow in the next.
+const LAPSES_PER_TURN: usize = 256;
+
+/// When an alert ends by itself as things stand, and why.
+fn lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
+    if open.facts.end().is_some() {
+        return None;
+    }
+    let policy = &run.roster.policy;
+    if let Some(acked) = run.acked_at {
+        return Some((acked.plus(policy.close_after), Why::Automatic));
+    }
+    if !run.told {
+        return Some((run.accepted_at.plus(open.alert.ttl), Why::Expired));
+    }
+    let waits = next_step(open, run).is_some();
+    (!waits).then(|| (run.fired_at.plus(policy.abandon_after), Why::Automatic))
+}
+
+impl Dispatch {
+    /// Sets the time at which an alert ends by itself, as things stand.
+    pub(crate) fn set_lapse(&mut self, alert: AlertId) {
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
+        let due = lapse(open, run).map(|(due, _)| due);
+        if let Some(old) = std::mem::replace(&mut run.lapse_due, due) {
+            self.lapses_due.remove(&(old, alert));
+        }
+        if let Some(due) = due {
+            self.lapses_due.insert((due, alert));
+        }
+    }
+
+    /// Ends the alerts whose time has come, and tells the operators once of those that expired or that
+    /// nobody acknowledged.
+    pub(crate) fn lapse_due(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let mut expired = Vec::new();
+        let mut abandoned = Vec::new();
+        for _ in 0..LAPSES_PER_TURN {
+            let Some((due, alert)) = self.lapses_due.first().copied().filter(|(due, _)| *due <= now.mono)
+            else {
+                break;
+            };
+            let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else {
+                self.lapses_due.remove(&(due, alert));
+                continue;
+            };
+            let (code, why) = (open.alert.code, lapse(open, run).map_or(Why::Automatic, |(_, why)| why));
+            if why == Why::Expired && (now.suspect || open.alert.system) {
+                // With a clock that jumped nobody knows how old it is: it is sent, late, rather than dropped.
+                run.accepted_at = Moment::now(now);
+                self.set_lapse(alert);
+                continue;
+            }
+            match why {
+                Why::Expired => expired.push(code),
+                Why::Automatic if run.acked_at.is_none() && run.mode() != Mode::None => abandoned.push(code),
+                Why::Automatic | Why::Resolved | Why::ByHand | Why::Cancelled => (),
+            }
+            self.end(now, alert, End { at: now.wall, why, by: Actor::ourselves() }, out);
+        }
+        self.tell_of_lapses(now, &expired, &abandoned, out);
+    }
+
+    /// Ends an alert: what is unsent is withdrawn, those who were told learn of it if the policy says so.
+    pub(crate) fn end(&mut self, now: Now, alert: AlertId, end: End, out: &mut Vec<Effect>) {
+        let Some(open) = self.state.open.get(&alert) else { return };
+        if open.facts.end().is_some() {
+            return;
+        }
+        if let Some(fingerprint) = open.alert.fingerprint {
+            self.fingerprints.remove(&fingerprint); // The same trouble from here on is a new alert.
+        }
+        let resolved = end.why == Why::Resolved;
+        self.append(now, Record::End { alert, end }, out);
+        self.withdraw(alert, |_| true);
+        self.schedule(alert);
+        self.set_lapse(alert);
+        if resolved {
+            self.fan_end(alert);
+        }
+        self.settle(now, alert, out);
+    }
+
+    pub(crate) fn fan_end(&mut self, alert: AlertId) {
+        if self.runs.get(&alert).is_some_and(|run| run.roster.policy.tell_resolved) {
+            self.fan_told(alert, Purpose::End, None);
+        }
+    }
+
+    /// Something is still to be sent for an alert, or on its way.
+    pub(crate) fn is_pending(&self, alert: AlertId) -> bool {
+        let busy = self.runs.get(&alert).is_some_and(|run| run.in_flight > 0 || run.waiting > 0);
+        busy || self.channels.values().any(|channel| channel.lane.has(alert))
+    }
+
+    /// Closes an alert for which nothing is left to do.
+    pub(crate) fn settle(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        // What asks for no acknowledgement is over once it is sent, unless its source is going to say when:
+        // closed before that, every repetition would be a new alert.
+        let sent = run.mode() == Mode::None && (run.system || open.alert.fingerprint.is_none());
+        if (open.facts.end().is_some() || sent) && !self.is_pending(alert) {
+            self.append(now, Record::Closed { alert }, out);
+            self.drop_run(alert);
+        }
+    }
+
+    /// Forgets what was under way for a closed alert, and lets the ledger forget its records.
+    fn drop_run(&mut self, alert: AlertId) {
+        let Some(run) = self.runs.remove(&alert) else { return };
+        if let Some(due) = run.step_due {
+            self.steps_due.remove(&(due, alert));
+        }
+        if let Some(due) = run.lapse_due {
+            self.lapses_due.remove(&(due, alert));
+        }
+        self.open_codes.retain(|_, open| *open != alert);
+        self.fingerprints.retain(|_, open| *open != alert);
+        self.hold(Held::Forget { alerts: vec![alert], rosters: Vec::new() });
+    }
+
+    /// Lets go of rosters that no open alert and no binding refers to.
+    pub(crate) fn forget_rosters(&mut self) {
+        let mut needed: BTreeSet<Digest> = self.state.open.values().map(|open| open.alert.roster).collect();
+        needed.extend(self.bindings.values().map(|roster| roster.id));
+        let gone: Vec<Digest> =
+            self.state.rosters.keys().filter(|id| !needed.contains(*id)).copied().collect();
+        for id in &gone {
+            self.state.rosters.remove(id);
+            self.rosters_written.remove(id);
+            self.indexes.remove(id);
+        }
+        if !gone.is_empty() {
+            self.hold(Held::Forget { alerts: Vec::new(), rosters: gone });
+        }
+    }
+
+    /// The place of each person in a roster, shared by all its alerts.
+    pub(crate) fn index(&mut self, roster: &crate::record::Roster) -> crate::run::Index {
+        let index = self.indexes.entry(roster.id).or_insert_with(|| {
+            let names = roster.people.iter().map(|person| person.name.clone());
+            Arc::new(names.zip(0..).collect())
+        });
+        Arc::clone(index)
+    }
+}

@@ -1,0 +1,193 @@
+//! Carries out what people and programs ask for.
+//!
+//! Each order either does all it says or is refused with nothing changed. Orders about "all" alerts are
+//! written down alert by alert: a predicate evaluated in the fold would hit other alerts on another node.
+
+use crate::directory::Edition;
+use crate::input::{Answer, Order, Refusal, Ticket, Which};
+use crate::record::{Actor, Code, Comment, End, Purpose, Record, Why};
+use crate::{Dispatch, Effect, Held};
+use base::limits::COMMENTS_MAX;
+use base::{AlertId, Name, Now, RecordId, Wall};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Dispatch {
+    /// Carries out an order, and answers once it is durable.
+    pub(crate) fn obey(&mut self, now: Now, ticket: Ticket, by: &Actor, order: Order, out: &mut Vec<Effect>) {
+        let done = match order {
+            Order::Acknowledge(order) => self.acknowledge(now, by, &order, out),
+            Order::Comment { which, text } => self.comment(now, by, &which, &text, out),
+            Order::Close { which } => self.end_all(now, by, &which, Why::ByHand, out),
+            Order::Escalate { which } => self.escalate(now, by, &which, out),
+            Order::DeletePending { which } => self.delete_pending(now, by, &which, out),
+            Order::Pause { reason } => Ok(self.pause(now, by, &reason, out)),
+            Order::Resume { discard } => self.resume(now, by, discard, out),
+            Order::Directory { directory, expected, summary } => {
+                self.replace_directory(now, by, (directory, expected, summary), out)
+            }
+            Order::Note { what } => {
+                self.append(now, Record::Note { by: by.clone(), what }, out);
+                Ok(self.done(Vec::new()))
+            }
+        };
+        match done {
+            Ok(answer) => self.hold(Held::Answer(ticket, answer)),
+            Err(refusal) => Self::refuse(ticket, refusal, out),
+        }
+    }
+
+    pub(crate) fn done(&self, alerts: Vec<AlertId>) -> Answer {
+        Answer::Done { alerts, version: self.state.edition.version, copies: 0 }
+    }
+
+    /// The open alerts that `which` stands for. A code counts only for a recipient it was sent to.
+    pub(crate) fn resolve_which(
+        &self,
+        which: &Which,
+        recipient: Option<&Name>,
+    ) -> Result<BTreeSet<AlertId>, Refusal> {
+        match which {
+            Which::All => Ok(self.runs.keys().copied().collect()),
+            Which::Alerts(alerts) => {
+                let open: BTreeSet<_> =
+                    alerts.iter().copied().filter(|alert| self.runs.contains_key(alert)).collect();
+                let named = || alerts.iter().map(|alert| alert.to_string().into()).collect();
+                if open.is_empty() { Err(Refusal::NotOpen { named: named() }) } else { Ok(open) }
+            }
+            Which::Codes(codes) => codes.iter().map(|code| self.find_code(*code, recipient)).collect(),
+        }
+    }
+
+    fn find_code(&self, code: Code, recipient: Option<&Name>) -> Result<AlertId, Refusal> {
+        let alert = self.open_codes.get(&code).ok_or(Refusal::UnknownCode { code })?;
+        let theirs = |name| self.runs.get(alert).is_some_and(|run| run.index.contains_key(name));
+        if recipient.is_none_or(theirs) { Ok(*alert) } else { Err(Refusal::UnknownCode { code }) }
+    }
+
+    fn comment(
+        &mut self,
+        now: Now,
+        by: &Actor,
+        which: &Which,
+        text: &Arc<str>,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
+        let alerts = self.resolve_which(which, None)?;
+        let full = |alert: &AlertId| {
+            self.state.open.get(alert).is_some_and(|open| open.facts.comments.len() >= COMMENTS_MAX)
+        };
+        if alerts.iter().any(full) {
+            return Err(Refusal::TooManyComments);
+        }
+        for alert in &alerts {
+            let comment = Comment { at: now.wall, by: by.clone(), text: Arc::clone(text) };
+            let record = self.append(now, Record::Comment { alert: *alert, comment }, out);
+            self.fan_comment(*alert, record);
+        }
+        Ok(self.done(alerts.into_iter().collect()))
+    }
+
+    pub(crate) fn fan_comment(&mut self, alert: AlertId, record: RecordId) {
+        if self.runs.get(&alert).is_some_and(|run| run.roster.policy.tell_comment) {
+            self.fan_told(alert, Purpose::Comment(record), None);
+        }
+    }
+
+    fn end_all(
+        &mut self,
+        now: Now,
+        by: &Actor,
+        which: &Which,
+        why: Why,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
+        let alerts: Vec<_> = self.resolve_which(which, None)?.into_iter().collect();
+        for alert in &alerts {
+            self.end(now, *alert, End { at: now.wall, why, by: by.clone() }, out);
+        }
+        Ok(self.done(alerts))
+    }
+
+    fn delete_pending(
+        &mut self,
+        now: Now,
+        by: &Actor,
+        which: &Which,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
+        let named = self.resolve_which(which, None)?;
+        let pending: Vec<_> = named.into_iter().filter(|alert| self.is_pending(*alert)).collect();
+        self.end_all(now, by, &Which::Alerts(pending.clone()), Why::Cancelled, out).or_else(|refusal| {
+            // With nothing pending, all of it is deleted.
+            if pending.is_empty() { Ok(self.done(pending)) } else { Err(refusal) }
+        })
+    }
+
+    fn escalate(
+        &mut self,
+        now: Now,
+        by: &Actor,
+        which: &Which,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
+        let alerts: Vec<_> = self.resolve_which(which, None)?.into_iter().collect();
+        let mut fired = Vec::new();
+        for alert in alerts {
+            if self.fire(now, alert, Some(by), out) {
+                fired.push(alert);
+            }
+        }
+        if fired.is_empty() { Err(Refusal::NoFurtherStep) } else { Ok(self.done(fired)) }
+    }
+
+    fn pause(&mut self, now: Now, by: &Actor, reason: &Arc<str>, out: &mut Vec<Effect>) -> Answer {
+        self.append(now, Record::Pause { by: by.clone(), reason: Arc::clone(reason) }, out);
+        self.clock.pause(now.mono);
+        self.tell_of_pause(now, by, reason, out);
+        self.done(Vec::new())
+    }
+
+    fn resume(
+        &mut self,
+        now: Now,
+        by: &Actor,
+        discard: bool,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
+        if self.state.pauses.is_empty() {
+            return Err(Refusal::NotPaused);
+        }
+        let waited: Vec<_> = self.runs.keys().copied().filter(|alert| self.is_pending(*alert)).collect();
+        let pauses: Vec<(RecordId, Wall)> =
+            self.state.pauses.iter().map(|(id, pause)| (*id, pause.at)).collect();
+        self.append(now, Record::Resume { pauses, by: by.clone() }, out);
+        self.clock.resume(now.mono);
+        self.pause_alarm = None;
+        if !discard {
+            return Ok(self.done(Vec::new()));
+        }
+        for alert in &waited {
+            self.end(now, *alert, End { at: now.wall, why: Why::Cancelled, by: by.clone() }, out);
+        }
+        Ok(self.done(waited))
+    }
+
+    fn replace_directory(
+        &mut self,
+        now: Now,
+        by: &Actor,
+        (directory, expected, summary): (Arc<crate::directory::Directory>, Option<u64>, Arc<str>),
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
+        let present = &self.state.edition;
+        if expected.is_some_and(|expected| expected != present.version) {
+            return Err(Refusal::Stale { version: present.version });
+        }
+        let edition = Edition { term: present.term, version: present.version + 1, directory };
+        self.append(now, Record::Directory { edition, by: by.clone(), summary }, out);
+        self.bindings.clear();
+        self.forget_rosters();
+        Ok(self.done(Vec::new()))
+    }
+}

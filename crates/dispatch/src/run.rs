@@ -1,0 +1,120 @@
+//! What is under way for one open alert: derived from the state, rebuilt after a restart, never durable.
+
+use crate::clock::{Active, Moment};
+use crate::directory::{Address, Mode};
+use crate::record::{Purpose, Reach, Roster};
+use crate::state::{Facts, Sent};
+use base::{AlertId, Hasher, Mono, Name, NotificationId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Where in a roster each person stands.
+pub(crate) type Index = Arc<BTreeMap<Name, u32>>;
+
+/// What is under way for one alert.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) roster: Arc<Roster>,
+    /// Where in the roster each person stands.
+    pub(crate) index: Index,
+    /// When the last step fired that told somebody.
+    pub(crate) fired: Active,
+    /// The same on the monotonic clock.
+    pub(crate) fired_at: Moment,
+    pub(crate) accepted_at: Moment,
+    pub(crate) acked_at: Option<Moment>,
+    /// When the next step fires.
+    pub(crate) step_due: Option<Active>,
+    /// When the alert closes or expires by itself.
+    pub(crate) lapse_due: Option<Mono>,
+    /// Who has acknowledged.
+    pub(crate) acked: BTreeSet<Name>,
+    /// An operator, who is no recipient, acknowledged for everybody.
+    pub(crate) acked_for_all: bool,
+    /// In recall mode: how many of the first recipients have yet to acknowledge.
+    pub(crate) missing: usize,
+    /// Attempts under way.
+    pub(crate) in_flight: usize,
+    /// Notifications that wait to be tried again.
+    pub(crate) waiting: usize,
+    /// Some notification was accepted by a provider.
+    pub(crate) told: bool,
+    pub(crate) system: bool,
+}
+
+impl Run {
+    pub(crate) fn mode(&self) -> Mode {
+        self.roster.policy.mode
+    }
+
+    /// The alert asks nobody any more to acknowledge.
+    pub(crate) fn acknowledged(&self, facts: &Facts) -> bool {
+        match self.mode() {
+            Mode::None => false,
+            Mode::Basic => !facts.acks.is_empty(),
+            Mode::Recall => self.acked_for_all || self.missing == 0 && !facts.acks.is_empty(),
+        }
+    }
+
+    /// Counts an acknowledgement.
+    pub(crate) fn count_ack(&mut self, recipient: Option<&Name>) {
+        match recipient {
+            None => self.acked_for_all = true,
+            Some(name) => {
+                if self.acked.insert(name.clone()) && self.is_first_recipient(name) {
+                    self.missing = self.missing.saturating_sub(1);
+                }
+            }
+        }
+    }
+
+    /// Where in the roster a notification goes to.
+    pub(crate) fn reach(&self, sent: &Sent) -> Option<Reach> {
+        let person = self.index.get(&sent.recipient).copied()?;
+        let addresses = &self.roster.people.get(usize::try_from(person).ok()?)?.addresses;
+        let address = addresses.iter().position(|address| *address == sent.address)?;
+        Some(Reach { person, address: u8::try_from(address).ok()? })
+    }
+
+    fn is_first_recipient(&self, name: &Name) -> bool {
+        let Some(person) = self.index.get(name) else { return false };
+        let first = self.roster.steps.first().map_or(&[][..], |step| &step.reach);
+        first.iter().any(|reach| reach.person == *person)
+    }
+}
+
+/// Of how many people the first step is for. Their addresses stand together.
+pub(crate) fn first_recipients(roster: &Roster) -> usize {
+    let Some(first) = roster.steps.first() else { return 0 };
+    first.reach.chunk_by(|a, b| a.person == b.person).count()
+}
+
+/// The identity of a notification: the same on every node that comes to send it.
+pub fn notification_id(
+    alert: AlertId,
+    recipient: &Name,
+    address: &Address,
+    purpose: Purpose,
+) -> NotificationId {
+    let hasher = Hasher::new("notification").number(u64::from(alert.0.log.node.0)).number(alert.0.log.boot.0);
+    let hasher = hasher.number(alert.0.seq).text(recipient.as_str());
+    let hasher = hasher.text(address.channel.as_str()).text(&address.value);
+    let hasher = match purpose {
+        Purpose::Alert(key) => hasher.text("alert").number(u64::from(key.round)).number(u64::from(key.step)),
+        Purpose::Acknowledgement(id) => hasher.text("acknowledgement").text(&id.to_string()),
+        Purpose::Comment(id) => hasher.text("comment").text(&id.to_string()),
+        Purpose::End => hasher.text("end"),
+    };
+    NotificationId(hasher.finish().short())
+}
+
+/// The identity of the notification of `reach`, if the roster has it.
+pub(crate) fn identify(
+    alert: AlertId,
+    roster: &Roster,
+    reach: Reach,
+    purpose: Purpose,
+) -> Option<NotificationId> {
+    let (person, address) = roster.at(reach)?;
+    Some(notification_id(alert, &person.name, address, purpose))
+}

@@ -1,0 +1,164 @@
+//! What the core shows of itself: for status pages, lists and metrics. Reads only.
+
+use crate::Dispatch;
+use crate::delivery::day;
+use crate::directory::Edition;
+use crate::escalation::next_step;
+use crate::record::StepKey;
+use crate::state::{Open, State};
+use base::{AlertId, Mono, Name, Now};
+use selection::Health;
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where an alert stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody is still asked to acknowledge.
+    Open,
+    /// Somebody took responsibility.
+    Acknowledged,
+    /// It is over; what remains to be told is being told.
+    Ended,
+}
+
+impl Standing {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Acknowledged => "acknowledged",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// The step that an alert waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextStep {
+    /// Which.
+    pub step: StepKey,
+    /// In how long; none while sending is paused.
+    pub due_in: Option<Duration>,
+    /// How many people it would tell.
+    pub people: usize,
+}
+
+/// A provider as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderView {
+    /// Its name.
+    pub name: Name,
+    /// The channel it serves.
+    pub channel: Name,
+    /// `healthy`, `failing` or `on trial`.
+    pub health: &'static str,
+    /// Why it is not healthy.
+    pub why: Option<Arc<str>>,
+    /// When it may be tried again.
+    pub next_try: Option<Mono>,
+    /// Messages sent today (UTC).
+    pub sent_today: u32,
+    /// The daily quota.
+    pub per_day: Option<u32>,
+    /// Alerts that wait for its channel.
+    pub waiting: usize,
+}
+
+impl Dispatch {
+    /// The fold of all records.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The book.
+    pub fn edition(&self) -> &Edition {
+        &self.state.edition
+    }
+
+    /// Sending is paused.
+    pub fn is_paused(&self) -> bool {
+        self.clock.is_paused()
+    }
+
+    /// New alerts are refused, because the disk is full.
+    pub fn disk_full(&self) -> Option<&str> {
+        self.disk_full.as_deref()
+    }
+
+    /// The open alerts after `after`, oldest first.
+    pub fn open_after(&self, after: Option<AlertId>) -> impl Iterator<Item = (AlertId, &Open)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.state.open.range((from, Bound::Unbounded)).map(|(id, open)| (*id, open))
+    }
+
+    /// The open alert with that code.
+    pub fn by_code(&self, code: crate::record::Code) -> Option<AlertId> {
+        self.open_codes.get(&code).copied()
+    }
+
+    /// Where an open alert stands.
+    pub fn standing(&self, alert: AlertId) -> Option<Standing> {
+        let open = self.state.open.get(&alert)?;
+        let acknowledged = self.runs.get(&alert).is_some_and(|run| run.acknowledged(&open.facts));
+        Some(if open.facts.end().is_some() {
+            Standing::Ended
+        } else if acknowledged {
+            Standing::Acknowledged
+        } else {
+            Standing::Open
+        })
+    }
+
+    /// Something of an alert waits to be sent, or is on its way.
+    pub fn pending(&self, alert: AlertId) -> bool {
+        self.is_pending(alert)
+    }
+
+    /// The step that an alert waits for.
+    pub fn next_step(&self, now: Now, alert: AlertId) -> Option<NextStep> {
+        let (open, run) = self.state.open.get(&alert).zip(self.runs.get(&alert))?;
+        let due = run.step_due?;
+        let (step, _) = next_step(open, run)?;
+        let people = run
+            .roster
+            .steps
+            .get(usize::from(step.step))
+            .map_or(0, |bound| bound.reach.chunk_by(|a, b| a.person == b.person).count());
+        Some(NextStep { step, due_in: self.clock.mono(due).map(|at| at.since(now.mono)), people })
+    }
+
+    /// Every provider as it is now.
+    pub fn providers(&self, now: Now) -> Vec<ProviderView> {
+        let mut views = Vec::new();
+        for (channel, entry) in &self.channels {
+            for (name, health) in entry.selection.iter().flat_map(|selection| selection.targets()) {
+                let Some(provider) = self.providers.get(name) else { continue };
+                let (word, why, next_try) = match health {
+                    Health::Healthy => ("healthy", None, None),
+                    Health::Cooling { until, why, .. } => ("failing", Some(Arc::clone(why)), Some(*until)),
+                    Health::Trial { why, .. } => ("on trial", Some(Arc::clone(why)), None),
+                };
+                views.push(ProviderView {
+                    name: name.clone(),
+                    channel: channel.clone(),
+                    health: word,
+                    why,
+                    next_try,
+                    sent_today: provider.sent_on(day(now.wall)),
+                    per_day: provider.spec.per_day,
+                    waiting: entry.lane.alerts(),
+                });
+            }
+        }
+        views
+    }
+
+    /// Channels that something waits for and that no provider of this node serves.
+    pub fn unserved_channels(&self) -> impl Iterator<Item = &Name> {
+        let unserved =
+            |channel: &crate::delivery::Channel| channel.selection.is_none() && !channel.lane.is_empty();
+        self.channels.iter().filter(move |(_, channel)| unserved(channel)).map(|(name, _)| name)
+    }
+}
