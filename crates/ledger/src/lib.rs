@@ -1,1 +1,216 @@
-//! To come.
+//! The ledger of one node on disk: what is told as stored survives a crash, and is found again at the start.
+//!
+//! Separate from the core, which decides what is recorded, and from the node, which waits: here are plain
+//! threads and two SQLite files. The ledger stores facts and knows no channel.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `ledger.db` | the records that are still needed; `synchronous=FULL`; the truth |
+//! | `history.db` | what people ask for: alerts, notifications, trail; made from the records, behind a mark |
+//! | `lock` | held by the one process that writes |
+//! | `reserve` | space kept back for a full disk |
+//!
+//! Reading order: `writer` (the one writing thread), `store` (the tables), `recover` (a start), `forget` (what
+//! can go), `checkpoint`, `lock`, `reserve`, `error`.
+
+mod checkpoint;
+mod error;
+mod forget;
+mod lock;
+mod recover;
+mod reserve;
+mod store;
+mod writer;
+
+pub use error::OpenError;
+pub use recover::{AcceptedKey, CodeMark, Recovered, Spent};
+
+use base::{AlertId, BootId, Digest, LogId, NodeId, RecordId, Wall};
+use dispatch::record::Entry;
+use forget::Forgetting;
+use lock::Lock;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use store::Store;
+use writer::{Command, Space, Stopped, Writer};
+
+/// The format of the files that this program writes. The one before it is migrated at the start; a later one
+/// is refused.
+pub const FORMAT: u32 = 1;
+
+/// What the ledger tells, from its own thread, in order. The callback must not block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LedgerEvent {
+    /// The records of `log` below `upto` are durable.
+    Stored {
+        /// Which log.
+        log: LogId,
+        /// The first that is not.
+        upto: u64,
+    },
+    /// The disk is full. Nothing is lost, what is queued is tried again and again; no more should be accepted.
+    Full {
+        /// The file, and what to do.
+        why: String,
+    },
+    /// There is space again, and the reserve is back.
+    Roomy,
+    /// The disk failed, or the records did not fit their log. Nothing more is stored; the node must stop.
+    Failed {
+        /// The file, and what SQLite said.
+        why: String,
+    },
+}
+
+/// How to open a ledger.
+pub struct Options {
+    /// Told what happens.
+    pub events: Box<dyn Fn(LedgerEvent) + Send>,
+    /// Random bits: the upper half names the node if the folder is new, the lower half tells this boot from
+    /// others of the same number in a copied folder.
+    pub chance: u64,
+    /// Bytes kept back for a full disk.
+    pub reserve_bytes: u64,
+    /// Bytes that must be free before a shortage is over; more than the reserve.
+    pub roomy_bytes: u64,
+}
+
+impl Options {
+    /// The usual sizes: 32 MiB kept back, 64 MiB free before a shortage is over.
+    pub fn new(chance: u64, events: impl Fn(LedgerEvent) + Send + 'static) -> Self {
+        Self { events: Box::new(events), chance, reserve_bytes: 32 << 20, roomy_bytes: 64 << 20 }
+    }
+}
+
+/// Some records could not be made durable; the callback was told why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger ended before all of its records were durable")]
+pub struct CloseError;
+
+/// An open ledger. Dropping it closes it.
+#[derive(Debug)]
+pub struct Ledger {
+    commands: Sender<Command>,
+    closing: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+    writer: Option<JoinHandle<Result<(), Stopped>>>,
+    #[expect(dead_code, reason = "held, not read")]
+    lock: Lock,
+}
+
+impl Ledger {
+    /// Opens the ledger in `folder`, or makes one, and reads what it holds.
+    ///
+    /// # Errors
+    /// [`OpenError`], with the file and the remedy. Nothing is changed then, except that unreadable records
+    /// may have been put aside.
+    pub fn open(folder: &Path, options: Options) -> Result<(Self, Recovered), OpenError> {
+        let lock = Lock::take(folder)?;
+        let mut store = Store::open(folder)?;
+        let file = store.file.clone();
+        let (log, clean) =
+            start_boot(&store, options.chance).map_err(|error| OpenError::sqlite(&file, &error))?;
+        let recovered = recover::recover(&mut store, log, clean)?;
+        let space = Space::new(folder, &options);
+        if let Err(error) = space.reserve.make() {
+            tracing::warn!(%error, "the reserve for a full disk could not be made");
+        }
+        let failed = |error: std::io::Error| OpenError::Failed { file: file.clone(), why: error.to_string() };
+        let (commands, received) = channel();
+        let (checkpoints, checkpoint) = checkpoint::start(&store.file, commands.clone()).map_err(&failed)?;
+        let (history, _pokes) = channel();
+        let closing = Arc::new(AtomicBool::new(false));
+        let writer = Writer {
+            forgetting: Forgetting::resume(&store, &recovered),
+            store,
+            folder: folder.to_owned(),
+            commands: received,
+            events: options.events,
+            checkpoints,
+            history,
+            closing: Arc::clone(&closing),
+            space,
+            latest: recovered.last_wall.unwrap_or(Wall(0)),
+            since_expiry: 0,
+            fresh: true,
+        };
+        let writer = std::thread::Builder::new()
+            .name("ledger-writer".into())
+            .spawn(move || writer.run())
+            .map_err(&failed)?;
+        let ledger = Self { commands, closing, threads: vec![checkpoint], writer: Some(writer), lock };
+        Ok((ledger, recovered))
+    }
+
+    /// Queues records; each must be the next of its log. `Stored` is told when they are durable. After
+    /// `Failed` they go nowhere.
+    pub fn append(&self, records: Vec<(RecordId, Entry)>) {
+        self.ask(Command::Append(records));
+    }
+
+    /// Records of these finished alerts, and these rosters, are not needed any more. They are deleted at
+    /// leisure, once the history has them.
+    pub fn forget(&self, alerts: Vec<AlertId>, rosters: Vec<Digest>) {
+        self.ask(Command::Forget { alerts, rosters });
+    }
+
+    /// Waits until all that was appended before is durable and in the history.
+    pub fn settle(&self) {
+        let (answer, answered) = channel();
+        self.ask(Command::Settle(answer));
+        answered.recv().unwrap_or_default(); // An end without an answer: the ledger has failed, and said so.
+    }
+
+    /// Makes durable what is queued, and ends.
+    ///
+    /// # Errors
+    /// [`CloseError`] if that is not possible: the disk is full or failed.
+    pub fn close(mut self) -> Result<(), CloseError> {
+        self.end()
+    }
+
+    fn ask(&self, command: Command) {
+        // The writer is gone only after it has told `Failed`.
+        drop(self.commands.send(command));
+    }
+
+    fn end(&mut self) -> Result<(), CloseError> {
+        let Some(writer) = self.writer.take() else { return Ok(()) };
+        self.closing.store(true, Ordering::Release);
+        self.ask(Command::Close);
+        let ended = writer.join();
+        for thread in self.threads.drain(..) {
+            drop(thread.join()); // Its panic was printed; nothing durable depends on it.
+        }
+        match ended {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Stopped)) | Err(_) => Err(CloseError),
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.end().unwrap_or_default(); // Who cares for the answer calls `close`.
+    }
+}
+
+/// Counts this start, durably, before anything is written under its id.
+fn start_boot(store: &Store, chance: u64) -> rusqlite::Result<(LogId, bool)> {
+    let high = u32::try_from(chance >> 32).unwrap_or_default();
+    let low = chance & u64::from(u32::MAX);
+    let number = |key: &str| store.noted(key).map(|text| text.and_then(|text| text.parse::<u32>().ok()));
+    let node = number("node")?.unwrap_or(high);
+    let boot = number("boots")?.unwrap_or(0) + 1;
+    let clean = boot == 1 || store.noted("clean")?.as_deref() == Some("1");
+    let transaction = store.db.unchecked_transaction()?;
+    store.note("node", &node.to_string())?;
+    store.note("boots", &boot.to_string())?;
+    store.note("clean", "0")?;
+    transaction.commit()?;
+    let log = LogId { node: NodeId(node), boot: BootId((u64::from(boot) << 32) | low) };
+    Ok((log, clean))
+}

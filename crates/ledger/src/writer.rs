@@ -1,0 +1,299 @@
+//! The one thread that writes `ledger.db`: everything queued goes into one transaction, then `Stored` is told.
+//!
+//! ```text
+//!  append ─► queue ─► encode ─► one transaction, fsync ─► Stored ─► history ─► (passed) ─► delete finished
+//!                                   │ no space: spend the reserve, tell Full, try again every 250 ms
+//!                                   └ any other error: tell Failed and stop; the node must stop too
+//! ```
+//! A batch that found no space is never dropped. After an error that is not about space, what the disk holds
+//! is uncertain, and trying again could report as durable what is not (a failed fsync forgets its pages).
+
+use crate::error::{Fault, fault};
+use crate::forget::Forgetting;
+use crate::reserve::{Reserve, free, full};
+use crate::store::{Row, Store};
+use crate::{LedgerEvent, Options};
+use base::{AlertId, Digest, LogId, RecordId, Wall};
+use dispatch::record::Entry;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
+use std::time::Duration;
+
+/// How long a batch that found no space waits before it is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(250);
+/// How long nothing arrives before the write-ahead log is moved into the database file.
+const IDLE: Duration = Duration::from_millis(100);
+/// Records of one transaction, beyond which the rest waits for the next: it bounds how long the first waits.
+const BATCH_RECORDS_MAX: usize = 8192;
+/// Bytes of the write-ahead log, beyond which the writer itself moves it and starts it anew.
+const WAL_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of the write-ahead log, from which on it is moved although the writer is busy.
+const WAL_BYTES_BUSY: u64 = 16 << 20;
+/// Records after which expired keys, codes and counts are looked for again.
+const EXPIRE_EVERY: usize = 10_000;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Make these durable.
+    Append(Vec<(RecordId, Entry)>),
+    /// Delete what belongs to these, once the history has it.
+    Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },
+    /// The history holds each log up to here, durably.
+    Passed(BTreeMap<LogId, u64>),
+    /// The checkpoint thread met an error.
+    CheckpointFailed(rusqlite::Error),
+    /// Answer when all that was queued before is durable and in the history.
+    Settle(Sender<()>),
+    /// Make durable what is queued, and end.
+    Close,
+}
+
+/// What the history thread is told.
+#[derive(Debug)]
+pub(crate) enum Poke {
+    /// There is something new.
+    More,
+    /// Answer when everything is projected.
+    Settle(Sender<()>),
+}
+
+/// The thread is over without having stored everything.
+pub(crate) struct Stopped;
+
+pub(crate) struct Writer {
+    pub(crate) store: Store,
+    pub(crate) folder: PathBuf,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) events: Box<dyn Fn(LedgerEvent) + Send>,
+    pub(crate) checkpoints: SyncSender<()>,
+    pub(crate) history: Sender<Poke>,
+    pub(crate) forgetting: Forgetting,
+    pub(crate) closing: Arc<AtomicBool>,
+    pub(crate) space: Space,
+    pub(crate) latest: Wall,
+    pub(crate) since_expiry: usize,
+    /// Something was written since the last checkpoint was asked for.
+    pub(crate) fresh: bool,
+}
+
+/// The disk's space as the writer sees it.
+pub(crate) struct Space {
+    pub(crate) reserve: Reserve,
+    pub(crate) roomy_bytes: u64,
+    pub(crate) short: bool,
+}
+
+impl Space {
+    pub(crate) fn new(folder: &std::path::Path, options: &Options) -> Self {
+        let reserve = Reserve::new(folder, options.reserve_bytes);
+        Self { reserve, roomy_bytes: options.roomy_bytes, short: false }
+    }
+}
+
+impl Writer {
+    /// Runs until it is closed or has to stop.
+    pub(crate) fn run(mut self) -> Result<(), Stopped> {
+        loop {
+            let Some(first) = self.next() else { continue };
+            let (batch, after) = self.gather(first);
+            if !batch.is_empty() {
+                self.write(&batch)?;
+            }
+            match after {
+                None | Some(Command::Append(_)) => (), // `gather` hands back no `Append`.
+                Some(Command::Forget { alerts, rosters }) => {
+                    self.forgetting.ask(&self.store, alerts, &rosters)
+                }
+                Some(Command::Passed(marks)) => self.forgetting.pass(&marks),
+                Some(Command::CheckpointFailed(error)) => self.judge_checkpoint(&error)?,
+                Some(Command::Settle(answer)) => drop(self.history.send(Poke::Settle(answer))),
+                Some(Command::Close) => return self.close(),
+            }
+        }
+    }
+
+    /// The next command; none if there was time for other work meanwhile.
+    fn next(&mut self) -> Option<Command> {
+        let wait = if self.space.short { Some(FULL_RETRY) } else { self.fresh.then_some(IDLE) };
+        if self.forgetting.due() && !self.space.short {
+            match self.commands.try_recv() {
+                Ok(command) => return Some(command),
+                Err(TryRecvError::Disconnected) => return Some(Command::Close),
+                Err(TryRecvError::Empty) => self.clean(),
+            }
+            return None;
+        }
+        let Some(wait) = wait else {
+            return Some(self.commands.recv().unwrap_or(Command::Close));
+        };
+        match self.commands.recv_timeout(wait) {
+            Ok(command) => Some(command),
+            Err(RecvTimeoutError::Disconnected) => Some(Command::Close),
+            Err(RecvTimeoutError::Timeout) => {
+                self.look_for_room();
+                self.ask_checkpoint();
+                None
+            }
+        }
+    }
+
+    /// Everything that is queued, up to the first command that is not `Append`, as rows.
+    fn gather(&self, first: Command) -> (Vec<Row>, Option<Command>) {
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        while let Some(command) = next {
+            let Command::Append(records) = command else { return (batch, Some(command)) };
+            batch.extend(records.iter().map(|(id, entry)| row(*id, entry)));
+            next = if batch.len() < BATCH_RECORDS_MAX { self.commands.try_recv().ok() } else { None };
+        }
+        (batch, None)
+    }
+
+    fn write(&mut self, batch: &[Row]) -> Result<(), Stopped> {
+        self.fitting(batch)?;
+        let mut tried = false;
+        while let Err(error) = self.store.add(batch) {
+            match fault(&error, || full(&self.folder)) {
+                Fault::Failed => return Err(self.fail(&error)),
+                Fault::Full => self.lack_space(&error, tried)?,
+            }
+            tried = true;
+        }
+        self.fresh = true;
+        for row in batch {
+            self.forgetting.stored(row);
+            self.latest = self.latest.max(row.at);
+        }
+        self.tell_stored(batch);
+        drop(self.history.send(Poke::More)); // Without a history thread there is nobody to tell.
+        self.keep_house(batch.len())
+    }
+
+    /// Tells how far each log goes that `batch` made longer.
+    fn tell_stored(&self, batch: &[Row]) {
+        let ends: BTreeMap<LogId, u64> = batch.iter().map(|row| (row.id.log, row.id.seq + 1)).collect();
+        for (log, upto) in ends {
+            (self.events)(LedgerEvent::Stored { log, upto });
+        }
+    }
+
+    /// The records must continue their logs without a gap: one would be taken for finished at the next start.
+    fn fitting(&self, batch: &[Row]) -> Result<(), Stopped> {
+        let mut expected: BTreeMap<LogId, u64> = BTreeMap::new();
+        for row in batch {
+            let known = || self.store.logs.get(&row.id.log).map_or(0, |mark| mark.upto);
+            let next = expected.entry(row.id.log).or_insert_with(known);
+            if row.id.seq != *next {
+                let why = format!("record {} was appended where {next} is next in its log", row.id);
+                (self.events)(LedgerEvent::Failed { why });
+                return Err(Stopped);
+            }
+            *next += 1;
+        }
+        Ok(())
+    }
+
+    /// Makes space if there is a reserve, else waits.
+    fn lack_space(&mut self, error: &rusqlite::Error, tried: bool) -> Result<(), Stopped> {
+        let spent = self.space.reserve.spend();
+        if !self.space.short {
+            self.space.short = true;
+            let file = self.store.file.display();
+            let next = if spent { "writing goes on with the reserve" } else { "nothing can be accepted" };
+            let why = format!("{file}: {error}; {next}; free some space");
+            (self.events)(LedgerEvent::Full { why });
+        }
+        if spent {
+            return Ok(());
+        }
+        if self.closing.load(Ordering::Acquire) && tried {
+            return Err(Stopped);
+        }
+        std::thread::sleep(FULL_RETRY);
+        Ok(())
+    }
+
+    /// Ends the shortage once there is enough space again for the reserve and for work.
+    fn look_for_room(&mut self) {
+        if !self.space.short || free(&self.folder).is_none_or(|free| free < self.space.roomy_bytes) {
+            return;
+        }
+        match self.space.reserve.make() {
+            Ok(()) => {
+                self.space.short = false;
+                (self.events)(LedgerEvent::Roomy);
+            }
+            Err(error) => tracing::debug!(%error, "the reserve cannot be made yet"),
+        }
+    }
+
+    fn fail(&self, error: &rusqlite::Error) -> Stopped {
+        let why = format!("{}: {error}", self.store.file.display());
+        (self.events)(LedgerEvent::Failed { why });
+        Stopped
+    }
+
+    /// A checkpoint that finds no space can wait; nothing is lost, the write-ahead log holds it.
+    fn judge_checkpoint(&self, error: &rusqlite::Error) -> Result<(), Stopped> {
+        match fault(error, || full(&self.folder)) {
+            Fault::Full => Ok(()),
+            Fault::Failed => Err(self.fail(error)),
+        }
+    }
+
+    fn ask_checkpoint(&mut self) {
+        self.fresh = false;
+        self.checkpoints.try_send(()).unwrap_or_default(); // One that waits already does the same.
+    }
+
+    /// What has to happen now and then although batches keep coming.
+    fn keep_house(&mut self, stored: usize) -> Result<(), Stopped> {
+        let wal = self.store.file.with_extension("db-wal");
+        let wal_bytes = wal.metadata().map_or(0, |meta| meta.len());
+        if wal_bytes > WAL_BYTES_MAX {
+            let restart = self.store.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            restart.or_else(|error| self.judge_checkpoint(&error))?;
+        } else if wal_bytes > WAL_BYTES_BUSY {
+            self.ask_checkpoint();
+        }
+        if self.space.short {
+            self.look_for_room();
+        } else if self.forgetting.crowded() {
+            self.clean();
+        }
+        self.since_expiry += stored;
+        if self.since_expiry >= EXPIRE_EVERY {
+            self.since_expiry = 0;
+            let expired = self.store.expire(self.latest);
+            expired.or_else(|error| self.judge_checkpoint(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes some of what is finished. Errors are left to the next batch: what is not deleted is
+    /// deleted later, and a failing disk fails that batch too.
+    fn clean(&mut self) {
+        let (alerts, records) = self.forgetting.take();
+        let noted = self.store.note("wall", &self.latest.0.to_string());
+        if let Err(error) = noted.and_then(|()| self.store.delete(&alerts, &records)) {
+            tracing::warn!(%error, "records of finished alerts could not be deleted yet");
+        }
+        self.fresh = true;
+    }
+
+    fn close(&self) -> Result<(), Stopped> {
+        let noted = self.store.note("wall", &self.latest.0.to_string());
+        noted.and_then(|()| self.store.note("clean", "1")).map_err(|error| {
+            tracing::warn!(%error, "the end could not be noted; the next start takes it for a crash");
+            Stopped
+        })
+    }
+}
+
+fn row(id: RecordId, entry: &Entry) -> Row {
+    Row { id, at: entry.at, index: record::index(id, entry), body: record::encode(entry) }
+}

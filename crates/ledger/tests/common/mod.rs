@@ -1,0 +1,171 @@
+//! Records to fill a ledger with, and a way to hear what it tells.
+
+use base::{AlertId, Digest, Hasher, LogId, Name, NotificationId, RecordId, Wall};
+use dispatch::directory::{Address, Edition, Policy, Severity};
+use dispatch::record::{
+    Acknowledgement, Actor, Alert, BoundStep, Code, Concluded, Content, End, Entry, Outcome, Person, Purpose,
+    Reach, Record, Roster, Send, StepKey, Via, Why,
+};
+use ledger::{Ledger, LedgerEvent, OpenError, Options, Recovered};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+/// 2026-11-20 09:00 UTC.
+pub const NINE: Wall = Wall(1_795_165_200_000);
+
+pub fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+/// A ledger with small limits, and what it tells.
+pub fn open(folder: &Path) -> Result<(Ledger, Recovered, Receiver<LedgerEvent>), OpenError> {
+    let (tell, told) = channel();
+    let options = Options {
+        reserve_bytes: 1 << 20,
+        roomy_bytes: 2 << 20,
+        ..Options::new(0x1f3a_9c02_0000_abcd, move |event| drop(tell.send(event)))
+    };
+    let (ledger, recovered) = Ledger::open(folder, options)?;
+    Ok((ledger, recovered, told))
+}
+
+/// Writes one log.
+pub struct Pen {
+    pub log: LogId,
+    pub next: u64,
+    pub at: Wall,
+}
+
+impl Pen {
+    pub fn new(log: LogId) -> Self {
+        Self { log, next: 0, at: NINE }
+    }
+
+    /// The next record of the log, a second after the one before.
+    pub fn write(&mut self, record: Record) -> (RecordId, Entry) {
+        let id = RecordId { log: self.log, seq: self.next };
+        self.next += 1;
+        self.at = self.at + Duration::from_secs(1);
+        (id, Entry { at: self.at, record })
+    }
+
+    /// The first `count` records of an alert.
+    pub fn beginning(&mut self, number: u32, count: usize) -> (AlertId, Vec<(RecordId, Entry)>) {
+        let (id, mut story) = self.story(number);
+        story.truncate(count);
+        if let Some((last, entry)) = story.last() {
+            (self.next, self.at) = (last.seq + 1, entry.at);
+        }
+        (id, story)
+    }
+
+    pub fn start(&mut self) -> (RecordId, Entry) {
+        self.write(Record::Start { version: "0.1.0".into(), because: "clean".into() })
+    }
+
+    /// An alert from start to end: everything of it, in order.
+    pub fn story(&mut self, number: u32) -> (AlertId, Vec<(RecordId, Entry)>) {
+        let accept = self.write(Record::Accept(Arc::new(alert(number))));
+        let id = AlertId(accept.0);
+        let notification = notification(id);
+        let intent = self.write(Record::Intent { alert: id, sends: vec![send(notification)] });
+        let outcome = Outcome::Accepted { receipt: "250 queued as 4F1".into() };
+        let outcomes = vec![Concluded { notification, intent: intent.0, outcome }];
+        let done = self.write(Record::Done { alert: id, outcomes });
+        let by = Actor::recipient(&name("anna"), Via::Link, Some("192.0.2.7".into()));
+        let ack = Acknowledgement {
+            at: self.at,
+            recipient: Some(name("anna")),
+            by: by.clone(),
+            comment: Some("on my way".into()),
+        };
+        let ack = self.write(Record::Ack { alert: id, ack });
+        let end = self.write(Record::End { alert: id, end: End { at: self.at, why: Why::Resolved, by } });
+        let closed = self.write(Record::Closed { alert: id });
+        (id, vec![accept, intent, done, ack, end, closed])
+    }
+}
+
+pub fn alert(number: u32) -> Alert {
+    let text = format!("request {number}");
+    Alert {
+        source: name("scada"),
+        key: Some((format!("key-{number}").into(), Hasher::new("test").text(&text).finish())),
+        fingerprint: None,
+        content: Arc::new(Content {
+            severity: Severity::High,
+            summary: format!("pump {number} stopped").into(),
+            details: "".into(),
+            labels: BTreeMap::from([("site".into(), "north".into())]),
+        }),
+        code: Code { letter: 'A', number },
+        route: name("pumps"),
+        roster: roster().id,
+        ttl: Duration::from_secs(3600),
+        escalates: true,
+        system: false,
+    }
+}
+
+pub fn notification(alert: AlertId) -> NotificationId {
+    NotificationId(Hasher::new("test").text(&alert.to_string()).finish().short())
+}
+
+pub fn address() -> Address {
+    Address { channel: name("mail"), value: "anna@x.test".into() }
+}
+
+pub fn send(notification: NotificationId) -> Send {
+    Send {
+        notification,
+        recipient: name("anna"),
+        address: address(),
+        purpose: Purpose::Alert(StepKey::default()),
+        provider: name("smtp-a"),
+        attempt: 1,
+        repeat: None,
+    }
+}
+
+pub fn roster() -> Roster {
+    Roster {
+        id: Hasher::new("roster").finish(),
+        policy_name: name("default"),
+        policy: Policy::default(),
+        templates: Vec::new(),
+        people: vec![Person {
+            name: name("anna"),
+            title: "Anna".into(),
+            language: None,
+            addresses: vec![address()],
+        }],
+        steps: vec![BoundStep { after: Duration::ZERO, reach: vec![Reach { person: 0, address: 0 }] }],
+    }
+}
+
+pub fn edition(version: u64) -> Record {
+    Record::Directory {
+        edition: Edition { term: 1, version, directory: Arc::default() },
+        by: Actor::ourselves(),
+        summary: "first edition".into(),
+    }
+}
+
+/// Waits until `log` is told to be durable up to `upto`; anything but `Stored` fails the test.
+pub fn wait_stored(told: &Receiver<LedgerEvent>, log: LogId, upto: u64) {
+    loop {
+        match told.recv().unwrap() {
+            LedgerEvent::Stored { log: stored, upto: reached } if stored == log && reached >= upto => return,
+            LedgerEvent::Stored { .. } => (),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A digest that is as good as any.
+pub fn digest(text: &str) -> Digest {
+    Hasher::new("test").text(text).finish()
+}
