@@ -4,16 +4,20 @@
 //! every mistake with its line. [`Document`] is the spelling, [`Document::resolve`] the judgement; what it
 //! lets through is a `Directory` in which every name leads somewhere.
 
+mod diff;
 pub mod form;
 mod moment;
 mod nearest;
 mod problem;
 mod resolve;
+mod text;
 mod write;
 
+pub use diff::{Change, Kind, diff};
 pub use form::Document;
 pub use problem::{Located, PROBLEMS_MAX, Problem};
 pub use resolve::{ChannelRule, Rules, TITLE_CHARS_MAX};
+pub use text::{Lines, locate, read_json, read_toml, write_toml};
 
 #[cfg(test)]
 mod tests;

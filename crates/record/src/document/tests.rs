@@ -442,4 +442,12 @@ proptest! {
         let document: Document = serde_json::from_str(&json).unwrap();
         prop_assert_eq!(document.resolve(&Rules::any()), Ok(directory));
     }
+
+    #[test]
+    fn a_directory_comes_back_as_it_was_over_toml(directory in directory()) {
+        let text = write_toml(&Document::from(&directory));
+        let document = read_toml(&text, "x").map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert_eq!(&document, &Document::from(&directory));
+        prop_assert_eq!(document.resolve(&Rules::any()), Ok(directory));
+    }
 }

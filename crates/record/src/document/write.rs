@@ -6,7 +6,6 @@ use base::time::Human;
 use base::{Name, Wall};
 use dispatch::directory as book;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The days of a window, Monday first, as bits are counted.
