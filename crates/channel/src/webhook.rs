@@ -204,9 +204,10 @@ impl Webhook {
 
     /// Sends, and waits for the head of the answer; then a little for a reason in a refusal.
     async fn post(&self, request: Request) -> Outcome {
+        let path = Secret::new(request.url().path());
         let answer = timeout(self.timeout, self.client.execute(request)).await;
         match answer {
-            Ok(Ok(response)) => self.judge(response).await,
+            Ok(Ok(response)) => self.judge(response, path).await,
             Ok(Err(error)) if error.is_builder() => refused(Then::GiveUp, &whole(error)),
             Ok(Err(error)) if error.is_connect() => refused(Then::RetryLater, &whole(error)),
             Ok(Err(error)) => Outcome::Unknown { why: reason(&whole(error)) },
@@ -218,25 +219,26 @@ impl Webhook {
         }
     }
 
-    async fn judge(&self, response: Response) -> Outcome {
+    async fn judge(&self, response: Response, path: Secret) -> Outcome {
         let status = response.status();
         if status.is_success() {
             return Outcome::Accepted { receipt: reason(&status.to_string()) };
         }
-        let why = format!("the server answered {status}: {}", self.first_words(response).await);
+        let why = format!("the server answered {status}: {}", self.first_words(response, path).await);
         match status.as_u16() {
             408 | 425 | 429 | 500.. => refused(Then::RetryLater, &why),
             _ => refused(Then::GiveUp, &why),
         }
     }
 
-    /// The beginning of an answer's body, without our secrets should it echo them.
-    async fn first_words(&self, mut response: Response) -> String {
+    /// The beginning of an answer's body, without our secrets should it echo them. The path is one of them
+    /// in many services.
+    async fn first_words(&self, mut response: Response, path: Secret) -> String {
         let Ok(Ok(Some(bytes))) = timeout(Duration::from_secs(1), response.chunk()).await else {
             return "without a body".to_owned();
         };
         let text = single_line(&String::from_utf8_lossy(&bytes));
-        let secrets = [&self.key, &self.bearer];
+        let secrets = [&self.key, &self.bearer, &Some(path)];
         let text = secrets.into_iter().flatten().fold(text, |text, secret| secret.hide_in(&text));
         cut(&text, ANSWER_BYTES_MAX)
     }
