@@ -1,0 +1,75 @@
+//! `cargo xtask soak`: the same trials as in the tests, in full number, and the figures they print.
+//!
+//! Separate from `test`, because it takes an hour rather than minutes. A whole-system test reads the
+//! number of its trials from `STEADFAST_TRIALS` (a dozen without it), and prints what is worth
+//! publishing on lines that begin with `figure: `. A timing is printed, never asserted.
+
+use crate::{choose, peers, say, step};
+
+/// One line of help.
+pub(crate) const HELP: &str = "the trials of the tests in full number; prints their figures";
+
+/// One part: a package's tests with more trials.
+struct Part {
+    /// What is typed.
+    name: &'static str,
+    /// The package.
+    package: &'static str,
+    /// The test program in it; all of them when none is named.
+    program: Option<&'static str>,
+    /// The variable that says how many trials to run, and how many.
+    trials: (&'static str, &'static str),
+}
+
+/// Every part.
+const PARTS: &[Part] = &[
+    Part { name: "core", package: "dispatch", program: None, trials: ("PROPTEST_CASES", "20000") },
+    Part { name: "whole", package: "steadfast", program: None, trials: ("STEADFAST_TRIALS", "200") },
+];
+
+/// Runs the parts named, or all, and repeats their figures at the end.
+pub(crate) fn run(words: &[String]) -> Result<(), String> {
+    let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+    let chosen = choose(words, &names)?;
+    let folder = peers::install(peers::FOR_TESTS)?;
+    let mut figures = Vec::new();
+    let mut failed = Vec::new();
+    for part in PARTS.iter().filter(|part| chosen.contains(&part.name)) {
+        let mut command = step::cargo(&words_of(part));
+        command.env("STEADFAST_PEERS", &folder).env(part.trials.0, part.trials.1);
+        let done = step::watch(part.name, &mut command, |text| figures.extend(figure(text)));
+        failed.extend(done.err());
+    }
+    say::line("");
+    for text in &figures {
+        say::line(text);
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+fn words_of(part: &Part) -> Vec<&'static str> {
+    let mut words = vec!["test", "--release", "--locked", "-p", part.package];
+    if let Some(program) = part.program {
+        words.extend(["--test", program]);
+    }
+    words.extend(["--", "--nocapture"]);
+    words
+}
+
+/// The figure on this line of a test's output, if there is one.
+fn figure(text: &str) -> Option<String> {
+    // With --nocapture a figure may stand behind the name of its test.
+    text.split_once("figure: ").map(|(_, figure)| figure.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_wherever_the_test_printed_them() {
+        assert_eq!(figure("figure: 200 kills, 0 alerts lost"), Some("200 kills, 0 alerts lost".to_owned()));
+        assert_eq!(figure("test kill ... figure: 3 s"), Some("3 s".to_owned()));
+        assert_eq!(figure("test kill ... ok"), None);
+    }
+}
