@@ -166,7 +166,7 @@ impl<'t> Lines<'t> {
         best: &mut (usize, String),
     ) {
         let span = value.span();
-        if span.contains(&offset) && span.len() < best.0 {
+        if span.contains(&offset) && span.len() <= best.0 {
             *best = (span.len(), place.pointer());
         }
         match Node::of(value.get_ref()) {
@@ -200,7 +200,7 @@ pub fn write_toml(document: &Document) -> String {
     for (section, value) in &as_table(document) {
         match value {
             toml::Value::Table(fields) if section == "settings" => {
-                write_table(&mut out, "[settings]", section, fields)
+                write_table(&mut out, "[settings]", section, fields);
             }
             toml::Value::Table(entries) => {
                 for (name, entry) in entries {
