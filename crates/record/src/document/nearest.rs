@@ -4,7 +4,7 @@ use base::limits::NAME_CHARS_MAX;
 
 /// How many names are compared for one document. With ten thousand misspelt names the first ones get a
 /// suggestion, and the answer comes as quickly as with one.
-const COMPARISONS_MAX: usize = 200_000;
+const COMPARISONS_MAX: usize = 100_000;
 
 /// Finds the nearest names, as long as its budget lasts.
 pub(super) struct Nearest {
