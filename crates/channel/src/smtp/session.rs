@@ -229,14 +229,17 @@ async fn read_reply(stream: &mut BufReader<Box<dyn Stream>>) -> io::Result<Reply
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end();
         let code = line.get(..3).and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
-        let (Some(code), more) = (code, line.get(3..4)) else {
+        let last = match line.as_bytes().get(3) {
+            None | Some(b' ') => Some(true),
+            Some(b'-') => Some(false),
+            Some(_) => None,
+        };
+        let (Some(code), Some(last)) = (code, last) else {
             return Err(io::Error::other(format!("{line:?} is not an SMTP reply")));
         };
         lines.push(line.get(4..).unwrap_or_default().to_owned());
-        match more {
-            None | Some(" ") => return Ok(Reply { code, lines }),
-            Some("-") => (),
-            Some(_) => return Err(io::Error::other(format!("{line:?} is not an SMTP reply"))),
+        if last {
+            return Ok(Reply { code, lines });
         }
     }
 }

@@ -155,3 +155,121 @@ fn a_wrong_table_is_explained() {
         "key \"ca_file\": cannot read /nowhere/ca.pem: No such file or directory (os error 2)",
     );
 }
+
+/// A server for one connection: reads a line, which must begin as `script` says, and answers. It returns
+/// once the script is through, or with the line that was not expected.
+async fn scripted(
+    listener: tokio::net::TcpListener,
+    script: &'static [(&'static str, &'static str)],
+) -> String {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+    for (expect, answer) in script {
+        let mut line = String::new();
+        if !expect.is_empty() {
+            stream.read_line(&mut line).await.unwrap();
+        }
+        if !line.starts_with(expect) {
+            return line;
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+    String::new()
+}
+
+/// What a probe by a provider with `keys` finds, and what the server did not expect.
+async fn probed(
+    keys: &str,
+    script: &'static [(&'static str, &'static str)],
+) -> (Result<String, String>, String) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let table = format!("host='127.0.0.1'\nport={port}\nsender='a@b.org'\n{keys}");
+    let smtp = Smtp::open(table.parse().unwrap(), &sources()).unwrap();
+    let (found, unexpected) = tokio::join!(smtp.probe(), scripted(listener, script));
+    (found, unexpected)
+}
+
+#[tokio::test]
+async fn what_was_said_before_tls_is_not_believed_after_it() {
+    let (found, _) = probed(
+        "",
+        &[
+            ("", "220 hello\r\n"),
+            ("EHLO", "250-hello\r\n250 STARTTLS\r\n"),
+            ("STARTTLS", "220 go on\r\n250-injected\r\n250 AUTH PLAIN\r\n"),
+        ],
+    )
+    .await;
+    let error = found.unwrap_err();
+    assert!(error.contains("more than its answer before TLS began"), "{error}");
+}
+
+#[tokio::test]
+async fn old_servers_are_greeted_with_helo_and_logged_in_to_with_login() {
+    let (found, unexpected) = probed(
+        "tls='plain'",
+        &[
+            ("", "220-hello\r\n220 there\r\n"),
+            ("EHLO [127.0.0.1]", "502 what?\r\n"),
+            ("HELO [127.0.0.1]", "250 hi\r\n"),
+            ("QUIT", "221 bye\r\n"),
+        ],
+    )
+    .await;
+    assert!(found.unwrap().contains("no extensions"));
+    assert_eq!(unexpected, "");
+    let (found, unexpected) = probed(
+        "tls='plain'\nuser='u'\npassword={ env='PW' }\nhello='node.example'",
+        &[
+            ("", "220 hello\r\n"),
+            ("EHLO node.example\r\n", "250-hello\r\n250-AUTH=LOGIN\r\n250 auth login\r\n"),
+            ("AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n"),
+            ("dQ==\r\n", "334 UGFzc3dvcmQ6\r\n"),
+            ("dGlnZXItNzc=\r\n", "235 welcome\r\n"),
+            ("QUIT", "221 bye\r\n"),
+        ],
+    )
+    .await;
+    assert_eq!(unexpected, "");
+    assert!(found.unwrap().contains("logged in as u"));
+}
+
+#[tokio::test]
+async fn what_is_no_smtp_is_said_to_be_none() {
+    for (greeting, part) in [
+        ("SSH-2.0-OpenSSH_9.2\r\n", "is not an SMTP reply"),
+        ("220\u{e9}\r\n", "is not an SMTP reply"),
+        ("999 odd\r\n", "is not an SMTP reply"),
+        ("220 no end of line", "closed the connection"),
+    ] {
+        let script: &'static [(&str, &str)] = Box::leak(Box::new([("", greeting)]));
+        let error = probed("tls='plain'", script).await.0.unwrap_err();
+        assert!(error.contains(part), "{error}");
+    }
+    let endless: &'static str = Box::leak("220-more\r\n".repeat(3_000).into_boxed_str());
+    let script: &'static [(&str, &str)] = Box::leak(Box::new([("", endless)]));
+    let error = probed("tls='plain'", script).await.0.unwrap_err();
+    assert!(error.contains("has no end"), "{error}");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_with_a_goodbye() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let table = format!("host='127.0.0.1'\nport={port}\nsender='a@b.org'\ntls='plain'\nidle_timeout='10ms'");
+    let smtp = Smtp::open(table.parse().unwrap(), &sources()).unwrap();
+    let server = tokio::spawn(scripted(
+        listener,
+        &[
+            ("", "220 hello\r\n"),
+            ("EHLO", "250 hello\r\n"),
+            ("MAIL", "250 fine\r\n"),
+            ("RCPT", "550 no such user\r\n"),
+            ("RSET", "250 fine\r\n"),
+            ("QUIT", "221 bye\r\n"),
+        ],
+    ));
+    assert!(matches!(smtp.deliver(&message()).await, Outcome::Refused { then: Then::GiveUp, .. }));
+    assert_eq!(server.await.unwrap(), "", "the last it heard was QUIT");
+}
