@@ -11,18 +11,30 @@
 //! | `reserve` | space kept back for a full disk |
 //!
 //! Reading order: `writer` (the one writing thread), `store` (the tables), `recover` (a start), `forget` (what
-//! can go), `checkpoint`, `lock`, `reserve`, `error`.
+//! can go), `checkpoint`, `lock`, `reserve`, `error`; then `history` (the thread that makes the second file),
+//! `project` (what each record adds to it), `tell` (in which words), `query` (how it is asked); and
+//! `backup` (copies of both files, and looking through them).
 
+mod backup;
 mod checkpoint;
 mod error;
 mod forget;
+mod history;
 mod lock;
+mod project;
+mod query;
 mod recover;
 mod reserve;
 mod store;
+pub mod tell;
 mod writer;
 
+pub use backup::{BackupError, Progress, Report, backup, restore, verify};
 pub use error::OpenError;
+pub use query::{
+    AlertCursor, AlertFilter, AlertRow, AlertState, Counts, History, NotificationRow, PAGE_ROWS_MAX,
+    TrailFilter, TrailPage, TrailRow,
+};
 pub use recover::{AcceptedKey, CodeMark, Recovered, Spent};
 
 use base::{AlertId, BootId, Digest, LogId, NodeId, RecordId, Wall};
@@ -96,7 +108,7 @@ pub struct Ledger {
     commands: Sender<Command>,
     closing: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    writer: Option<JoinHandle<Result<(), Stopped>>>,
+    writer: Option<JoinHandle<Result<Store, Stopped>>>,
     #[expect(dead_code, reason = "held, not read")]
     lock: Lock,
 }
@@ -113,7 +125,9 @@ impl Ledger {
         let file = store.file.clone();
         let (log, clean) =
             start_boot(&store, options.chance).map_err(|error| OpenError::sqlite(&file, &error))?;
-        let recovered = recover::recover(&mut store, log, clean)?;
+        let mut recovered = recover::recover(&mut store, log, clean)?;
+        let (history, lost) = history::open(folder)?;
+        recovered.history_lost = lost;
         let space = Space::new(folder, &options);
         if let Err(error) = space.reserve.make() {
             tracing::warn!(%error, "the reserve for a full disk could not be made");
@@ -121,7 +135,7 @@ impl Ledger {
         let failed = |error: std::io::Error| OpenError::Failed { file: file.clone(), why: error.to_string() };
         let (commands, received) = channel();
         let (checkpoints, checkpoint) = checkpoint::start(&store.file, commands.clone()).map_err(&failed)?;
-        let (history, _pokes) = channel();
+        let (history, historian) = history::start(history, &store.file, commands.clone()).map_err(&failed)?;
         let closing = Arc::new(AtomicBool::new(false));
         let writer = Writer {
             forgetting: Forgetting::resume(&store, &recovered),
@@ -135,13 +149,15 @@ impl Ledger {
             space,
             latest: recovered.last_wall.unwrap_or(Wall(0)),
             since_expiry: 0,
+            wal_bytes_max: writer::WAL_BYTES_MAX,
             fresh: true,
         };
         let writer = std::thread::Builder::new()
             .name("ledger-writer".into())
             .spawn(move || writer.run())
             .map_err(&failed)?;
-        let ledger = Self { commands, closing, threads: vec![checkpoint], writer: Some(writer), lock };
+        let ledger =
+            Self { commands, closing, threads: vec![checkpoint, historian], writer: Some(writer), lock };
         Ok((ledger, recovered))
     }
 
@@ -155,6 +171,11 @@ impl Ledger {
     /// leisure, once the history has them.
     pub fn forget(&self, alerts: Vec<AlertId>, rosters: Vec<Digest>) {
         self.ask(Command::Forget { alerts, rosters });
+    }
+
+    /// Deletes from the history, in small steps, alerts that were closed before this and their trail.
+    pub fn prune(&self, before: Wall) {
+        self.ask(Command::Prune(before));
     }
 
     /// Waits until all that was appended before is durable and in the history.
@@ -186,7 +207,12 @@ impl Ledger {
             drop(thread.join()); // Its panic was printed; nothing durable depends on it.
         }
         match ended {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(store)) => {
+                if let Err(error) = store.truncate_wal() {
+                    tracing::warn!(%error, "the write-ahead log stays; the next start moves it");
+                }
+                Ok(())
+            }
             Ok(Err(Stopped)) | Err(_) => Err(CloseError),
         }
     }

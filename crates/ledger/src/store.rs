@@ -9,6 +9,7 @@ use record::Index;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// `STFD`, in the header of the file: whose it is.
 const APPLICATION: i32 = 0x5354_4644;
@@ -150,6 +151,15 @@ impl Store {
         transaction.commit()
     }
 
+    /// Moves the whole write-ahead log into the file and empties it, unless a reader still needs it. True if
+    /// that was done; it does not wait for readers, for a backup may read for minutes.
+    pub(crate) fn truncate_wal(&self) -> rusqlite::Result<bool> {
+        self.db.busy_timeout(Duration::ZERO)?;
+        let busy: i64 = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        self.db.busy_timeout(Duration::from_secs(5))?;
+        Ok(busy == 0)
+    }
+
     /// Notes a fact about the ledger itself.
     pub(crate) fn note(&self, key: &str, value: &str) -> rusqlite::Result<()> {
         self.db
@@ -176,11 +186,16 @@ pub(crate) fn noted(db: &Connection, key: &str) -> rusqlite::Result<Option<Strin
     db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
 }
 
-/// The format of the file at `file`: an error where it is not a ledger, or one of a later program.
+/// Refuses a file that is not a ledger, or one of a later program.
 pub(crate) fn format(db: &Connection, file: &Path) -> Result<(), OpenError> {
+    format_of(db, file, APPLICATION)
+}
+
+/// Refuses a file that is not `ours`, or was written by a later program.
+pub(crate) fn format_of(db: &Connection, file: &Path, ours: i32) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| OpenError::sqlite(file, &error);
     let application: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
-    if application != APPLICATION {
+    if application != ours {
         return Err(OpenError::NotALedger { file: file.to_owned() });
     }
     let version = noted(db, "format").map_err(failed)?.and_then(|text| text.parse().ok());
@@ -205,7 +220,7 @@ fn prepare(db: &Connection, file: &Path) -> Result<(), OpenError> {
     format(db, file)?;
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
-         PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384;",
+         PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 8388608;",
     )
     .map_err(failed)?;
     db.set_prepared_statement_cache_capacity(64);

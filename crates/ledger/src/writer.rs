@@ -29,7 +29,7 @@ const IDLE: Duration = Duration::from_millis(100);
 /// Records of one transaction, beyond which the rest waits for the next: it bounds how long the first waits.
 const BATCH_RECORDS_MAX: usize = 8192;
 /// Bytes of the write-ahead log, beyond which the writer itself moves it and starts it anew.
-const WAL_BYTES_MAX: u64 = 64 << 20;
+pub(crate) const WAL_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of the write-ahead log, from which on it is moved although the writer is busy.
 const WAL_BYTES_BUSY: u64 = 16 << 20;
 /// Records after which expired keys, codes and counts are looked for again.
@@ -44,6 +44,8 @@ pub(crate) enum Command {
     Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },
     /// The history holds each log up to here, durably.
     Passed(BTreeMap<LogId, u64>),
+    /// Delete from the history what was over before this.
+    Prune(Wall),
     /// The checkpoint thread met an error.
     CheckpointFailed(rusqlite::Error),
     /// Answer when all that was queued before is durable and in the history.
@@ -57,8 +59,10 @@ pub(crate) enum Command {
 pub(crate) enum Poke {
     /// There is something new.
     More,
-    /// Answer when everything is projected.
+    /// Answer, by dropping it, when everything is projected.
     Settle(Sender<()>),
+    /// Delete what was over before this.
+    Prune(Wall),
 }
 
 /// The thread is over without having stored everything.
@@ -76,6 +80,8 @@ pub(crate) struct Writer {
     pub(crate) space: Space,
     pub(crate) latest: Wall,
     pub(crate) since_expiry: usize,
+    /// Bytes of the write-ahead log at which it is emptied.
+    pub(crate) wal_bytes_max: u64,
     /// Something was written since the last checkpoint was asked for.
     pub(crate) fresh: bool,
 }
@@ -95,8 +101,9 @@ impl Space {
 }
 
 impl Writer {
-    /// Runs until it is closed or has to stop.
-    pub(crate) fn run(mut self) -> Result<(), Stopped> {
+    /// Runs until it is closed or has to stop. Hands back the store, which must be closed last: only it can
+    /// move the rest of the write-ahead log.
+    pub(crate) fn run(mut self) -> Result<Store, Stopped> {
         loop {
             let Some(first) = self.next() else { continue };
             let (batch, after) = self.gather(first);
@@ -106,12 +113,13 @@ impl Writer {
             match after {
                 None | Some(Command::Append(_)) => (), // `gather` hands back no `Append`.
                 Some(Command::Forget { alerts, rosters }) => {
-                    self.forgetting.ask(&self.store, alerts, &rosters)
+                    self.forgetting.ask(&self.store, alerts, &rosters);
                 }
                 Some(Command::Passed(marks)) => self.forgetting.pass(&marks),
                 Some(Command::CheckpointFailed(error)) => self.judge_checkpoint(&error)?,
                 Some(Command::Settle(answer)) => drop(self.history.send(Poke::Settle(answer))),
-                Some(Command::Close) => return self.close(),
+                Some(Command::Prune(before)) => drop(self.history.send(Poke::Prune(before))),
+                Some(Command::Close) => return self.close().map(|()| self.store),
             }
         }
     }
@@ -254,9 +262,12 @@ impl Writer {
     fn keep_house(&mut self, stored: usize) -> Result<(), Stopped> {
         let wal = self.store.file.with_extension("db-wal");
         let wal_bytes = wal.metadata().map_or(0, |meta| meta.len());
-        if wal_bytes > WAL_BYTES_MAX {
-            let restart = self.store.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-            restart.or_else(|error| self.judge_checkpoint(&error))?;
+        if wal_bytes > self.wal_bytes_max {
+            match self.store.truncate_wal() {
+                Ok(true) => self.wal_bytes_max = WAL_BYTES_MAX,
+                Ok(false) => self.wal_bytes_max = wal_bytes + WAL_BYTES_BUSY, // A reader: not at every batch.
+                Err(error) => self.judge_checkpoint(&error)?,
+            }
         } else if wal_bytes > WAL_BYTES_BUSY {
             self.ask_checkpoint();
         }

@@ -1,9 +1,7 @@
 //! What is told as stored is found again: after an orderly end, after a crash, and beside damage.
 
-mod common;
-
+use crate::common::{self, Pen, flip, open, roster, wait_stored};
 use base::{AlertId, LogId, RecordId};
-use common::{Pen, open, roster, wait_stored};
 use dispatch::record::{Entry, Record};
 use dispatch::state::State;
 use ledger::{LedgerEvent, Recovered};
@@ -73,7 +71,7 @@ fn what_was_told_as_stored_survives_a_kill_at_any_moment() {
     let folder = tempfile::tempdir().unwrap();
     for lines in [1, 2, 3, 7, 20, 60] {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "a_child_that_appends_until_it_is_killed", "--nocapture"])
+            .args(["--exact", "recovery::a_child_that_appends_until_it_is_killed", "--nocapture"])
             .env("LEDGER_CRASH_FOLDER", folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -147,9 +145,9 @@ fn finished_alerts_go_and_do_not_come_back() {
     assert!(!about.contains(&Some(finished)), "{about:?}");
     assert_eq!(about.iter().filter(|alert| **alert == Some(pending)).count(), 3);
     assert!(!recovered.records.iter().any(|(_, entry)| matches!(entry.record, Record::Roster(_))));
-    let editions = |entry: &Entry| match &entry.record {
-        Record::Directory { edition, .. } => Some(edition.version),
-        _ => None,
+    let editions = |entry: &Entry| {
+        let Record::Directory { edition, .. } = &entry.record else { return None };
+        Some(edition.version)
     };
     assert_eq!(recovered.records.iter().filter_map(|(_, entry)| editions(entry)).collect::<Vec<_>>(), [2]);
     let state = state(&recovered);
@@ -188,13 +186,4 @@ fn a_flipped_bit_puts_one_record_aside_and_spares_the_rest() {
     ledger.close().unwrap();
     let (_ledger, recovered, _) = open(folder.path()).unwrap();
     assert!(recovered.poisoned.is_empty(), "it is put aside once");
-}
-
-/// Overwrites the only place in the file where a record says `from`.
-fn flip(file: &std::path::Path, from: &[u8], to: &[u8]) {
-    let mut bytes = std::fs::read(file).unwrap();
-    let needle = [b"\"provider\":\"", from].concat();
-    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
-    bytes[at + needle.len() - to.len()..at + needle.len()].copy_from_slice(to);
-    std::fs::write(file, bytes).unwrap();
 }

@@ -1,6 +1,6 @@
 //! Records to fill a ledger with, and a way to hear what it tells.
 
-use base::{AlertId, Digest, Hasher, LogId, Name, NotificationId, RecordId, Wall};
+use base::{AlertId, Hasher, LogId, Name, NotificationId, RecordId, Wall};
 use dispatch::directory::{Address, Edition, Policy, Severity};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Code, Concluded, Content, End, Entry, Outcome, Person, Purpose,
@@ -14,14 +14,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// 2026-11-20 09:00 UTC.
-pub const NINE: Wall = Wall(1_795_165_200_000);
+pub(crate) const NINE: Wall = Wall(1_795_165_200_000);
 
-pub fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
 /// A ledger with small limits, and what it tells.
-pub fn open(folder: &Path) -> Result<(Ledger, Recovered, Receiver<LedgerEvent>), OpenError> {
+pub(crate) fn open(folder: &Path) -> Result<(Ledger, Recovered, Receiver<LedgerEvent>), OpenError> {
     let (tell, told) = channel();
     let options = Options {
         reserve_bytes: 1 << 20,
@@ -33,19 +33,19 @@ pub fn open(folder: &Path) -> Result<(Ledger, Recovered, Receiver<LedgerEvent>),
 }
 
 /// Writes one log.
-pub struct Pen {
-    pub log: LogId,
-    pub next: u64,
-    pub at: Wall,
+pub(crate) struct Pen {
+    pub(crate) log: LogId,
+    pub(crate) next: u64,
+    pub(crate) at: Wall,
 }
 
 impl Pen {
-    pub fn new(log: LogId) -> Self {
+    pub(crate) fn new(log: LogId) -> Self {
         Self { log, next: 0, at: NINE }
     }
 
     /// The next record of the log, a second after the one before.
-    pub fn write(&mut self, record: Record) -> (RecordId, Entry) {
+    pub(crate) fn write(&mut self, record: Record) -> (RecordId, Entry) {
         let id = RecordId { log: self.log, seq: self.next };
         self.next += 1;
         self.at = self.at + Duration::from_secs(1);
@@ -53,7 +53,7 @@ impl Pen {
     }
 
     /// The first `count` records of an alert.
-    pub fn beginning(&mut self, number: u32, count: usize) -> (AlertId, Vec<(RecordId, Entry)>) {
+    pub(crate) fn beginning(&mut self, number: u32, count: usize) -> (AlertId, Vec<(RecordId, Entry)>) {
         let (id, mut story) = self.story(number);
         story.truncate(count);
         if let Some((last, entry)) = story.last() {
@@ -62,12 +62,12 @@ impl Pen {
         (id, story)
     }
 
-    pub fn start(&mut self) -> (RecordId, Entry) {
+    pub(crate) fn start(&mut self) -> (RecordId, Entry) {
         self.write(Record::Start { version: "0.1.0".into(), because: "clean".into() })
     }
 
     /// An alert from start to end: everything of it, in order.
-    pub fn story(&mut self, number: u32) -> (AlertId, Vec<(RecordId, Entry)>) {
+    pub(crate) fn story(&mut self, number: u32) -> (AlertId, Vec<(RecordId, Entry)>) {
         let accept = self.write(Record::Accept(Arc::new(alert(number))));
         let id = AlertId(accept.0);
         let notification = notification(id);
@@ -89,7 +89,7 @@ impl Pen {
     }
 }
 
-pub fn alert(number: u32) -> Alert {
+pub(crate) fn alert(number: u32) -> Alert {
     let text = format!("request {number}");
     Alert {
         source: name("scada"),
@@ -110,15 +110,15 @@ pub fn alert(number: u32) -> Alert {
     }
 }
 
-pub fn notification(alert: AlertId) -> NotificationId {
+pub(crate) fn notification(alert: AlertId) -> NotificationId {
     NotificationId(Hasher::new("test").text(&alert.to_string()).finish().short())
 }
 
-pub fn address() -> Address {
+pub(crate) fn address() -> Address {
     Address { channel: name("mail"), value: "anna@x.test".into() }
 }
 
-pub fn send(notification: NotificationId) -> Send {
+pub(crate) fn send(notification: NotificationId) -> Send {
     Send {
         notification,
         recipient: name("anna"),
@@ -130,7 +130,7 @@ pub fn send(notification: NotificationId) -> Send {
     }
 }
 
-pub fn roster() -> Roster {
+pub(crate) fn roster() -> Roster {
     Roster {
         id: Hasher::new("roster").finish(),
         policy_name: name("default"),
@@ -146,7 +146,7 @@ pub fn roster() -> Roster {
     }
 }
 
-pub fn edition(version: u64) -> Record {
+pub(crate) fn edition(version: u64) -> Record {
     Record::Directory {
         edition: Edition { term: 1, version, directory: Arc::default() },
         by: Actor::ourselves(),
@@ -155,17 +155,23 @@ pub fn edition(version: u64) -> Record {
 }
 
 /// Waits until `log` is told to be durable up to `upto`; anything but `Stored` fails the test.
-pub fn wait_stored(told: &Receiver<LedgerEvent>, log: LogId, upto: u64) {
+pub(crate) fn wait_stored(told: &Receiver<LedgerEvent>, log: LogId, upto: u64) {
     loop {
         match told.recv().unwrap() {
             LedgerEvent::Stored { log: stored, upto: reached } if stored == log && reached >= upto => return,
             LedgerEvent::Stored { .. } => (),
-            other => panic!("{other:?}"),
+            other @ (LedgerEvent::Full { .. } | LedgerEvent::Roomy | LedgerEvent::Failed { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 }
 
-/// A digest that is as good as any.
-pub fn digest(text: &str) -> Digest {
-    Hasher::new("test").text(text).finish()
+/// Overwrites the first place in the file where a record says `from`.
+pub(crate) fn flip(file: &Path, from: &[u8], to: &[u8]) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let needle = [b"\"provider\":\"", from].concat();
+    let at = bytes.windows(needle.len()).position(|window| window == needle).unwrap();
+    bytes[at + needle.len() - to.len()..at + needle.len()].copy_from_slice(to);
+    std::fs::write(file, bytes).unwrap();
 }

@@ -1,0 +1,12 @@
+//! The ledger as the node uses it: real files, real threads, real crashes.
+
+#[cfg(test)]
+mod backup;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod recovery;
+#[cfg(test)]
+mod refusals;
