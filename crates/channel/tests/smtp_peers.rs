@@ -142,12 +142,12 @@ async fn each_recipient_is_judged_alone() {
     let pki = Pki::new();
     let mut peer = Peer::script(&peers, "sink.py", "starttls", &pki);
     let provider = trusted(&peer, &pki, "user", "connections=1");
+    check(deliver(&*provider, "anna").await, "accepted", "4711");
+    let one = peer.report()["connection"].clone();
     check(deliver(&*provider, "soft").await, "retry-later", "(RCPT): the server said 451 4.7.1");
     check(deliver(&*provider, "hard").await, "give-up", "(RCPT): the server said 550 5.1.1");
     check(deliver(&*provider, "full").await, "next-provider", "452 4.3.1 disk full");
     check(deliver(&*provider, "spam").await, "give-up", "554 5.7.1 looks like spam");
-    check(deliver(&*provider, "anna").await, "accepted", "4711");
-    let one = peer.report()["connection"].clone();
     check(deliver(&*provider, "jürgen").await, "accepted", "4711");
     assert_eq!(peer.report()["connection"], one, "refusals leave the connection in use");
     check(deliver(&*provider, "afterdata").await, "unknown", "waiting for the answer to the whole mail");

@@ -128,7 +128,18 @@ fn the_documented_table_opens() {
     full.insert("password".into(), format!("v={secret}").parse::<toml::Table>().unwrap()["v"].clone());
     full.remove("ca_file");
     let smtp = Smtp::open(full, &sources()).unwrap();
-    assert_eq!(smtp.settings.data_timeout, Duration::from_secs(600));
+    let defaults = settings();
+    let told = |settings: &Settings| {
+        let Settings { port, security, sender_name, connections, .. } = settings;
+        let times = [
+            settings.connect_timeout,
+            settings.command_timeout,
+            settings.data_timeout,
+            settings.idle_timeout,
+        ];
+        format!("{port} {security:?} {sender_name} {connections} {times:?}")
+    };
+    assert_eq!(told(&smtp.settings), told(&defaults), "the documented values are the defaults");
     assert!(!format!("{smtp:?}").contains("tiger"), "{smtp:?}");
 }
 
