@@ -95,11 +95,14 @@ impl OpenError {
 
     /// What `error` of SQLite means for `file`.
     pub(crate) fn sqlite(file: &Path, error: &rusqlite::Error) -> Self {
+        let lacks_space = || file.parent().is_some_and(crate::reserve::full);
+        if error.sqlite_error().is_some() && fault(error, lacks_space) == Fault::Full {
+            return Self::Full { file: file.to_owned() };
+        }
         let file = file.to_owned();
         match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => Self::NotALedger { file },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { file, why: error.to_string() },
-            Some(ErrorCode::DiskFull) => Self::Full { file },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::Failed {
                 file,
                 why: format!("it is not writable ({error}); give this user the right to write it"),

@@ -41,6 +41,7 @@ use base::{AlertId, BootId, Digest, LogId, NodeId, RecordId, Wall};
 use dispatch::record::Entry;
 use forget::Forgetting;
 use lock::Lock;
+use reserve::Reserve;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,17 +122,18 @@ impl Ledger {
     /// may have been put aside.
     pub fn open(folder: &Path, options: Options) -> Result<(Self, Recovered), OpenError> {
         let lock = Lock::take(folder)?;
-        let mut store = Store::open(folder)?;
+        let (mut store, log, clean) = match begin(folder, options.chance) {
+            // What was accepted before the disk filled up has to be finished: that is what the reserve is for.
+            Err(OpenError::Full { .. }) if Reserve::new(folder, options.reserve_bytes).spend() => {
+                begin(folder, options.chance)?
+            }
+            begun => begun?,
+        };
         let file = store.file.clone();
-        let (log, clean) =
-            start_boot(&store, options.chance).map_err(|error| OpenError::sqlite(&file, &error))?;
         let mut recovered = recover::recover(&mut store, log, clean)?;
         let (history, lost) = history::open(folder)?;
         recovered.history_lost = lost;
         let space = Space::new(folder, &options);
-        if let Err(error) = space.reserve.make() {
-            tracing::warn!(%error, "the reserve for a full disk could not be made");
-        }
         let failed = |error: std::io::Error| OpenError::Failed { file: file.clone(), why: error.to_string() };
         let (commands, received) = channel();
         let (checkpoints, checkpoint) = checkpoint::start(&store.file, commands.clone()).map_err(&failed)?;
@@ -222,6 +224,13 @@ impl Drop for Ledger {
     fn drop(&mut self) {
         self.end().unwrap_or_default(); // Who cares for the answer calls `close`.
     }
+}
+
+/// Opens the file and counts this start.
+fn begin(folder: &Path, chance: u64) -> Result<(Store, LogId, bool), OpenError> {
+    let store = Store::open(folder)?;
+    let (log, clean) = start_boot(&store, chance).map_err(|error| OpenError::sqlite(&store.file, &error))?;
+    Ok((store, log, clean))
 }
 
 /// Counts this start, durably, before anything is written under its id.

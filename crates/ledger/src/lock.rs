@@ -28,7 +28,10 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
                 file.read_to_string(&mut holder).map_err(|error| failed(&error))?;
-                let holder = holder.trim().to_owned();
+                let holder = match holder.trim() {
+                    "" => "(unknown)".to_owned(), // It has only just taken the lock.
+                    pid => pid.to_owned(),
+                };
                 return Err(OpenError::Locked { folder: folder.to_owned(), holder });
             }
             Err(TryLockError::Error(error)) => return Err(failed(&error)),

@@ -65,9 +65,11 @@ pub(crate) fn full(folder: &Path) -> bool {
     let path = folder.join("probe");
     let tried = File::create(&path).and_then(|mut file| file.write_all(&[1; 1 << 16]));
     let removed = std::fs::remove_file(&path);
-    let error = tried.and(removed).err().map(|error| error.kind());
-    matches!(
-        error,
-        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
-    )
+    tried.and(removed).is_err_and(|error| lacks_space(&error))
+}
+
+/// Whether an error is about space, quota or the permitted size of a file.
+pub(crate) fn lacks_space(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    [StorageFull, QuotaExceeded, FileTooLarge].contains(&error.kind())
 }

@@ -338,3 +338,63 @@ fn spend(
         .execute(params![key, provider.as_str(), at.0.div_euclid(DAY_MS), count])
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::Digest;
+    use dispatch::record::Code;
+    use record::Accepted;
+    use std::sync::Arc;
+
+    fn accept(seq: u64, at: Wall) -> Row {
+        let log = LogId { node: NodeId(1), boot: BootId(2) };
+        let accepted = Accepted {
+            source: Name::new("scada").unwrap(),
+            key: Some(Arc::from(format!("key-{seq}"))),
+            digest: Some(Digest([0; 32])),
+            code: Code { letter: 'A', number: u32::try_from(seq).unwrap() },
+        };
+        let provider = Name::new("smtp-a").unwrap();
+        let index = Index { accept: Some(accepted), quota: vec![(provider, 3)], ..Index::default() };
+        Row { id: RecordId { log, seq }, at, index, body: Vec::new() }
+    }
+
+    fn counted(store: &Store, table: &str) -> i64 {
+        store.db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn keys_go_after_a_day_and_codes_after_their_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let start = Wall(1_795_165_200_000);
+        let rows: Vec<Row> = (0..48).map(|hour| accept(hour, start + hours(hour))).collect();
+        store.add(&rows).unwrap();
+        let check = |store: &mut Store, after: u64, keys: i64, codes: i64, quota: i64| {
+            store.expire(start + hours(after)).unwrap();
+            let found = [counted(store, "accepted"), counted(store, "codes"), counted(store, "quota")];
+            assert_eq!(found, [keys, codes, quota], "after {after} hours");
+        };
+        check(&mut store, 47, 25, 48, 3);
+        check(&mut store, 60, 12, 48, 3);
+        check(&mut store, 7 * 24 + 10, 0, 38, 3);
+        check(&mut store, 10 * 24, 0, 0, 0);
+    }
+
+    fn hours(hours: u64) -> Duration {
+        Duration::from_secs(3600 * hours)
+    }
+
+    #[test]
+    fn a_source_with_too_many_keys_loses_the_oldest() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let most = u64::try_from(KEYS_PER_SOURCE_MAX).unwrap();
+        let rows: Vec<Row> = (0..most + 7).map(|seq| accept(seq, Wall(bits(seq)))).collect();
+        store.add(&rows).unwrap();
+        store.expire(Wall(0)).unwrap();
+        let oldest: i64 = store.db.query_row("SELECT min(at) FROM accepted", [], |row| row.get(0)).unwrap();
+        assert_eq!((counted(&store, "accepted"), oldest), (bits(most), 7));
+    }
+}

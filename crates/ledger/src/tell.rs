@@ -206,3 +206,100 @@ fn acknowledged(name: &str, ack: &Acknowledgement) -> String {
     let (actor, path) = actor.split_once(' ').map_or((actor.as_str(), ""), |(who, path)| (who, path));
     format!("{actor} acknowledged {name}{for_whom} {path}").trim_end().to_owned() + &said
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{BootId, LogId, Name, NodeId, Wall};
+    use dispatch::directory::Address;
+    use dispatch::record::{Cause, Then, Via};
+    use std::time::Duration;
+
+    struct Known;
+
+    impl Lookup for Known {
+        fn code(&self, _: AlertId) -> Option<String> {
+            Some("A12".to_owned())
+        }
+        fn notification(&self, id: NotificationId) -> Option<(String, String)> {
+            (id.0 < 9).then(|| ("mail to anna at anna@x.test".to_owned(), "smtp-a".to_owned()))
+        }
+    }
+
+    fn id() -> RecordId {
+        RecordId { log: LogId { node: NodeId(1), boot: BootId(2) }, seq: 3 }
+    }
+
+    fn check(record: &Record, told: &str) {
+        assert_eq!(sentence(id(), record, &Known), told);
+    }
+
+    fn done(outcomes: Vec<Outcome>) -> Record {
+        let one = |(at, outcome)| Concluded { notification: NotificationId(at), intent: id(), outcome };
+        Record::Done { alert: AlertId(id()), outcomes: (8..).zip(outcomes).map(one).collect() }
+    }
+
+    #[test]
+    fn outcomes_are_told_by_what_the_provider_said() {
+        let accepted = Outcome::Accepted { receipt: "250 ok".into() };
+        check(&done(vec![accepted.clone()]), "A12: mail to anna at anna@x.test accepted by smtp-a: 250 ok");
+        let refused = Outcome::Refused { then: Then::GiveUp, why: "550 no such user".into() };
+        check(
+            &done(vec![refused]),
+            "A12: mail to anna at anna@x.test refused by smtp-a (give-up): 550 no such user",
+        );
+        let unknown = Outcome::Unknown { why: "lost after DATA".into() };
+        check(
+            &done(vec![unknown]),
+            "A12: mail to anna at anna@x.test may have been taken by smtp-a: lost after DATA",
+        );
+        let many = sentence(id(), &done(vec![accepted; 10]), &Known);
+        assert!(many.ends_with("; and 7 more"), "{many}");
+        assert!(many.contains("notification 00000000000000000000000000000009 accepted"), "{many}");
+    }
+
+    #[test]
+    fn a_repeat_is_told_with_its_cause() {
+        let name = |text| Name::new(text).unwrap();
+        let send = Send {
+            notification: NotificationId(1),
+            recipient: name("anna"),
+            address: Address { channel: name("mail"), value: "anna@x.test".into() },
+            purpose: Purpose::End,
+            provider: name("smtp-b"),
+            attempt: 2,
+            repeat: Some(Cause::Crash),
+        };
+        check(
+            &Record::Intent { alert: AlertId(id()), sends: vec![send] },
+            "A12: mail to anna at anna@x.test about the end goes to smtp-b, attempt 2, may be a repeat (crash)",
+        );
+    }
+
+    #[test]
+    fn a_step_is_told_with_what_was_unusual() {
+        let bea = Actor { who: "user:bea".into(), via: Via::Api, from: None };
+        let fired = Fired { at: Wall(0), late: Duration::from_secs(3), empty: true, by: Some(bea) };
+        let step = StepKey { round: 1, step: 2 };
+        check(
+            &Record::StepFired { alert: AlertId(id()), step, fired },
+            "A12 reached step 2 of round 2, 3s late, which has nobody to tell, because bea by api asked for it",
+        );
+    }
+
+    #[test]
+    fn an_acknowledgement_is_told_with_whom_it_counts_for() {
+        let ack = |who: &str, recipient: Option<&str>| Record::Ack {
+            alert: AlertId(id()),
+            ack: Acknowledgement {
+                at: Wall(0),
+                recipient: recipient.map(|name| Name::new(name).unwrap()),
+                by: Actor { who: who.into(), via: Via::Api, from: None },
+                comment: None,
+            },
+        };
+        check(&ack("recipient:anna", Some("anna")), "anna acknowledged A12 by api");
+        check(&ack("user:bea", Some("anna")), "bea acknowledged A12 for anna by api");
+        check(&ack("token:ops", None), "token:ops acknowledged A12 for everybody by api");
+    }
+}

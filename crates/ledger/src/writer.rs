@@ -10,13 +10,13 @@
 
 use crate::error::{Fault, fault};
 use crate::forget::Forgetting;
-use crate::reserve::{Reserve, free, full};
+use crate::reserve::{Reserve, free, full, lacks_space};
 use crate::store::{Row, Store};
 use crate::{LedgerEvent, Options};
 use base::{AlertId, Digest, LogId, RecordId, Wall};
 use dispatch::record::Entry;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
@@ -28,6 +28,8 @@ const FULL_RETRY: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_millis(100);
 /// Records of one transaction, beyond which the rest waits for the next: it bounds how long the first waits.
 const BATCH_RECORDS_MAX: usize = 8192;
+/// Bytes of one transaction, beyond which the rest waits for the next.
+const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Bytes of the write-ahead log, beyond which the writer itself moves it and starts it anew.
 pub(crate) const WAL_BYTES_MAX: u64 = 64 << 20;
 /// Bytes of the write-ahead log, from which on it is moved although the writer is busy.
@@ -94,9 +96,14 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    pub(crate) fn new(folder: &std::path::Path, options: &Options) -> Self {
+    /// Makes the reserve; without space for it the ledger starts short of space.
+    pub(crate) fn new(folder: &Path, options: &Options) -> Self {
         let reserve = Reserve::new(folder, options.reserve_bytes);
-        Self { reserve, roomy_bytes: options.roomy_bytes, short: false }
+        let short = reserve.make().is_err_and(|error| {
+            tracing::warn!(%error, "the reserve for a full disk could not be made");
+            lacks_space(&error)
+        });
+        Self { reserve, roomy_bytes: options.roomy_bytes, short }
     }
 }
 
@@ -104,8 +111,11 @@ impl Writer {
     /// Runs until it is closed or has to stop. Hands back the store, which must be closed last: only it can
     /// move the rest of the write-ahead log.
     pub(crate) fn run(mut self) -> Result<Store, Stopped> {
+        if self.space.short {
+            self.tell_full("the reserve for a full disk cannot be made");
+        }
         loop {
-            let Some(first) = self.next() else { continue };
+            let Some(first) = self.next()? else { continue };
             let (batch, after) = self.gather(first);
             if !batch.is_empty() {
                 self.write(&batch)?;
@@ -116,7 +126,7 @@ impl Writer {
                     self.forgetting.ask(&self.store, alerts, &rosters);
                 }
                 Some(Command::Passed(marks)) => self.forgetting.pass(&marks),
-                Some(Command::CheckpointFailed(error)) => self.judge_checkpoint(&error)?,
+                Some(Command::CheckpointFailed(error)) => self.judge(&error)?,
                 Some(Command::Settle(answer)) => drop(self.history.send(Poke::Settle(answer))),
                 Some(Command::Prune(before)) => drop(self.history.send(Poke::Prune(before))),
                 Some(Command::Close) => return self.close().map(|()| self.store),
@@ -125,38 +135,41 @@ impl Writer {
     }
 
     /// The next command; none if there was time for other work meanwhile.
-    fn next(&mut self) -> Option<Command> {
-        let wait = if self.space.short { Some(FULL_RETRY) } else { self.fresh.then_some(IDLE) };
+    fn next(&mut self) -> Result<Option<Command>, Stopped> {
         if self.forgetting.due() && !self.space.short {
-            match self.commands.try_recv() {
-                Ok(command) => return Some(command),
-                Err(TryRecvError::Disconnected) => return Some(Command::Close),
-                Err(TryRecvError::Empty) => self.clean(),
-            }
-            return None;
+            return match self.commands.try_recv() {
+                Ok(command) => Ok(Some(command)),
+                Err(TryRecvError::Disconnected) => Ok(Some(Command::Close)),
+                Err(TryRecvError::Empty) => self.clean().map(|()| None),
+            };
         }
+        let wait = if self.space.short { Some(FULL_RETRY) } else { self.fresh.then_some(IDLE) };
         let Some(wait) = wait else {
-            return Some(self.commands.recv().unwrap_or(Command::Close));
+            return Ok(Some(self.commands.recv().unwrap_or(Command::Close)));
         };
         match self.commands.recv_timeout(wait) {
-            Ok(command) => Some(command),
-            Err(RecvTimeoutError::Disconnected) => Some(Command::Close),
+            Ok(command) => Ok(Some(command)),
+            Err(RecvTimeoutError::Disconnected) => Ok(Some(Command::Close)),
             Err(RecvTimeoutError::Timeout) => {
                 self.look_for_room();
                 self.ask_checkpoint();
-                None
+                Ok(None)
             }
         }
     }
 
     /// Everything that is queued, up to the first command that is not `Append`, as rows.
     fn gather(&self, first: Command) -> (Vec<Row>, Option<Command>) {
-        let mut batch = Vec::new();
+        let mut batch: Vec<Row> = Vec::new();
+        let mut bytes = 0;
         let mut next = Some(first);
         while let Some(command) = next {
             let Command::Append(records) = command else { return (batch, Some(command)) };
+            let before = batch.len();
             batch.extend(records.iter().map(|(id, entry)| row(*id, entry)));
-            next = if batch.len() < BATCH_RECORDS_MAX { self.commands.try_recv().ok() } else { None };
+            bytes += batch.iter().skip(before).map(|row| row.body.len()).sum::<usize>();
+            let room = batch.len() < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX;
+            next = if room { self.commands.try_recv().ok() } else { None };
         }
         (batch, None)
     }
@@ -210,10 +223,8 @@ impl Writer {
         let spent = self.space.reserve.spend();
         if !self.space.short {
             self.space.short = true;
-            let file = self.store.file.display();
-            let next = if spent { "writing goes on with the reserve" } else { "nothing can be accepted" };
-            let why = format!("{file}: {error}; {next}; free some space");
-            (self.events)(LedgerEvent::Full { why });
+            let next = if spent { "writing goes on with the reserve" } else { "nothing can be written" };
+            self.tell_full(&format!("{error}; {next}"));
         }
         if spent {
             return Ok(());
@@ -223,6 +234,11 @@ impl Writer {
         }
         std::thread::sleep(FULL_RETRY);
         Ok(())
+    }
+
+    fn tell_full(&self, what: &str) {
+        let why = format!("{}: {what}; free some space", self.store.file.display());
+        (self.events)(LedgerEvent::Full { why });
     }
 
     /// Ends the shortage once there is enough space again for the reserve and for work.
@@ -245,8 +261,9 @@ impl Writer {
         Stopped
     }
 
-    /// A checkpoint that finds no space can wait; nothing is lost, the write-ahead log holds it.
-    fn judge_checkpoint(&self, error: &rusqlite::Error) -> Result<(), Stopped> {
+    /// Housekeeping that finds no space can wait, for nothing is lost by that. Any other error is as bad here
+    /// as with a batch.
+    fn judge(&self, error: &rusqlite::Error) -> Result<(), Stopped> {
         match fault(error, || full(&self.folder)) {
             Fault::Full => Ok(()),
             Fault::Failed => Err(self.fail(error)),
@@ -266,7 +283,7 @@ impl Writer {
             match self.store.truncate_wal() {
                 Ok(true) => self.wal_bytes_max = WAL_BYTES_MAX,
                 Ok(false) => self.wal_bytes_max = wal_bytes + WAL_BYTES_BUSY, // A reader: not at every batch.
-                Err(error) => self.judge_checkpoint(&error)?,
+                Err(error) => self.judge(&error)?,
             }
         } else if wal_bytes > WAL_BYTES_BUSY {
             self.ask_checkpoint();
@@ -274,26 +291,24 @@ impl Writer {
         if self.space.short {
             self.look_for_room();
         } else if self.forgetting.crowded() {
-            self.clean();
+            self.clean()?;
         }
         self.since_expiry += stored;
         if self.since_expiry >= EXPIRE_EVERY {
             self.since_expiry = 0;
             let expired = self.store.expire(self.latest);
-            expired.or_else(|error| self.judge_checkpoint(&error))?;
+            expired.or_else(|error| self.judge(&error))?;
         }
         Ok(())
     }
 
-    /// Deletes some of what is finished. Errors are left to the next batch: what is not deleted is
-    /// deleted later, and a failing disk fails that batch too.
-    fn clean(&mut self) {
+    /// Deletes some of what is finished. What finds no space to be deleted is found again at the next start.
+    fn clean(&mut self) -> Result<(), Stopped> {
         let (alerts, records) = self.forgetting.take();
-        let noted = self.store.note("wall", &self.latest.0.to_string());
-        if let Err(error) = noted.and_then(|()| self.store.delete(&alerts, &records)) {
-            tracing::warn!(%error, "records of finished alerts could not be deleted yet");
-        }
         self.fresh = true;
+        let noted = self.store.note("wall", &self.latest.0.to_string());
+        let deleted = noted.and_then(|()| self.store.delete(&alerts, &records));
+        deleted.or_else(|error| self.judge(&error))
     }
 
     fn close(&self) -> Result<(), Stopped> {

@@ -2,6 +2,7 @@
 
 use crate::common::{Pen, open};
 use ledger::{LedgerEvent, OpenError};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -131,8 +132,14 @@ fn a_child_on_a_small_disk() {
         }
     }
     ledger.close().unwrap();
-    let (_ledger, recovered, _) = open(disk).unwrap();
+
+    let mut ballast = std::fs::File::create(disk.join("ballast")).unwrap();
+    while ballast.write_all(&[1; 4096]).is_ok() {}
+    let (ledger, recovered, told) = open(disk).unwrap();
     assert_eq!(recovered.upto[&pen.log], pen.next);
+    let event = told.recv().unwrap();
+    assert!(matches!(event, LedgerEvent::Full { .. }), "a start on a full disk: {event:?}");
+    ledger.close().unwrap();
     println!("\nfull, then roomy");
 }
 
