@@ -112,6 +112,9 @@ impl Dispatch {
 
     /// Hands out work to every provider that has room, alert by alert in turn.
     pub(crate) fn send(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.draining {
+            return;
+        }
         let mut intents = 0;
         let names: Vec<Name> = self
             .channels

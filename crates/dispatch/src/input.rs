@@ -149,6 +149,8 @@ pub enum Input {
         /// The reason, while it is full.
         full: Option<Arc<str>>,
     },
+    /// The node is about to stop: nothing further is handed out, so that nothing is interrupted half-way.
+    Drain,
     /// Time passed.
     Deadline,
 }

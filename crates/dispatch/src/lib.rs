@@ -90,6 +90,8 @@ pub struct Dispatch {
     /// Rosters that stand in our log.
     rosters_written: BTreeSet<Digest>,
     disk_full: Option<Arc<str>>,
+    /// Nothing further is handed out: the node is about to stop.
+    draining: bool,
     /// When the operators were last told of each trouble.
     told: BTreeMap<Arc<str>, Mono>,
 }
@@ -112,6 +114,7 @@ impl Dispatch {
             Input::Stored { upto, copies } => self.release(now, upto, copies, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
+            Input::Drain => self.draining = true,
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }
         self.advance(now, out);

@@ -72,6 +72,7 @@ impl Dispatch {
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
             disk_full: None,
+            draining: false,
             told: BTreeMap::new(),
             state,
         };

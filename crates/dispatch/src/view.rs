@@ -82,6 +82,12 @@ impl Dispatch {
         self.clock.is_paused()
     }
 
+    /// Nothing is on its way out, and nobody waits for an answer: the node may stop without interrupting
+    /// anything.
+    pub fn is_drained(&self) -> bool {
+        self.held.is_empty() && self.runs.values().all(|run| run.in_flight == 0)
+    }
+
     /// New alerts are refused, because the disk is full.
     pub fn disk_full(&self) -> Option<&str> {
         self.disk_full.as_deref()
