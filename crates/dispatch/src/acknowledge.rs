@@ -5,6 +5,7 @@ use crate::directory::{Mode, Unsent};
 use crate::input::{Acknowledge, Answer, Refusal};
 use crate::lane::{Fan, List};
 use crate::record::{Acknowledgement, Actor, Purpose, Reach, Record};
+use crate::state::Sent;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Name, Now, RecordId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +39,7 @@ impl Dispatch {
         if !for_all {
             return Vec::new();
         }
-        let mine =
-            self.runs.iter().filter(|(_, run)| run.mode() != Mode::None && run.index.contains_key(name));
+        let mine = self.runs.iter().filter(|(_, run)| run.mode() != Mode::None && run.index.holds(name));
         mine.map(|(alert, _)| *alert).collect()
     }
 
@@ -98,12 +98,19 @@ impl Dispatch {
         }
     }
 
-    /// Queues a notification for everybody who was told of an alert, or may have been.
+    /// Queues a notification for everybody who was told of an alert, or may have been, before what the
+    /// notification is about: later ones have read it in their own message, or never knew the alert.
     pub(crate) fn fan_told(&mut self, alert: AlertId, purpose: Purpose, except: Option<&Name>) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        let about = match purpose {
+            Purpose::Acknowledgement(record) | Purpose::Comment(record) => Some(record),
+            Purpose::Alert(_) | Purpose::End => None,
+        };
         let mut by_channel: BTreeMap<&Name, BTreeSet<Reach>> = BTreeMap::new();
         for sent in open.facts.sent.values() {
-            let told = matches!(sent.purpose, Purpose::Alert(_)) && (sent.accepted() || !sent.concluded());
+            let told = matches!(sent.purpose, Purpose::Alert(_))
+                && (sent.accepted() || !sent.concluded())
+                && about.is_none_or(|about| precedes(sent, about));
             if told
                 && Some(&sent.recipient) != except
                 && let Some(reach) = run.reach(sent)
@@ -114,7 +121,7 @@ impl Dispatch {
         for (channel, reach) in by_channel {
             let list = List::Told(reach.into_iter().collect());
             let lane = &mut self.channels.entry(channel.clone()).or_default().lane;
-            lane.push_fan(alert, run.system, Fan { purpose, list, next: 0 });
+            lane.push_fan(alert, run.rank, Fan { purpose, list, next: 0 });
         }
     }
 
@@ -124,9 +131,19 @@ impl Dispatch {
             channel.lane.withdraw(alert, &gone);
         }
         let Some(run) = self.runs.get_mut(&alert) else { return };
-        if run.waiting > 0 {
-            self.retries_due.retain(|(_, waiting, job)| *waiting != alert || !gone(job.purpose));
-            run.waiting = self.retries_due.iter().filter(|(_, waiting, _)| *waiting == alert).count();
-        }
+        let due = &mut self.retries_due;
+        run.retries.retain(|(at, job)| {
+            let stays = !gone(job.purpose);
+            if !stays {
+                due.remove(&(*at, alert, *job));
+            }
+            stays
+        });
     }
+}
+
+/// A notification was first announced before `record` was written, as far as one node's records tell.
+fn precedes(sent: &Sent, record: RecordId) -> bool {
+    let first = sent.attempts.first().map(|attempt| attempt.intent);
+    first.is_some_and(|first| first.log.node != record.log.node || first < record)
 }

@@ -1,10 +1,10 @@
 //! A notice becomes an alert, or a repetition, update or end of one that is open.
 
 use crate::bind::{self, Binding, Routed};
+use crate::directory::Mode;
 use crate::input::{Answer, Notice, Refusal, Taken, Ticket};
 use crate::keys::Known;
 use crate::record::{Actor, Alert, Code, End, Record, Roster, Why};
-use crate::run::first_recipients;
 use crate::{Dispatch, Effect, Held};
 use base::limits::OPEN_ALERTS_MAX;
 use base::{AlertId, Name, Now, RecordId};
@@ -48,7 +48,7 @@ impl Dispatch {
     }
 
     fn taken(&self, taken: Taken, alert: AlertId, code: Code) -> Answer {
-        let recipients = self.runs.get(&alert).map_or(0, |run| first_recipients(&run.roster));
+        let recipients = self.runs.get(&alert).map_or(0, |run| run.index.first());
         Answer::Taken { taken, alert: Some((alert, code)), recipients, copies: 0 }
     }
 
@@ -87,6 +87,12 @@ impl Dispatch {
         }
         let routed = bind::route(&self.state.edition.directory, &notice)?;
         let roster = self.bind(&routed.binding)?;
+        // Where nothing follows the first step, that step must have somebody to tell.
+        let first = roster.steps.first().is_some_and(|step| !step.reach.is_empty());
+        let further = roster.policy.mode != Mode::None && bind::escalates(&roster.policy, &notice.content);
+        if !first && !further {
+            return Err(Refusal::ReachesNobody);
+        }
         let (alert, code) = self.open(now, notice, &routed, &roster, out);
         Ok(self.taken(Taken::New, alert, code))
     }
@@ -99,6 +105,7 @@ impl Dispatch {
         let roster = Arc::new(bind::roster(&self.state.edition.directory, binding)?);
         if self.bindings.len() >= BINDINGS_MAX {
             self.bindings.clear();
+            self.forget_rosters();
         }
         self.bindings.insert(binding.clone(), Arc::clone(&roster));
         Ok(roster)

@@ -13,17 +13,19 @@ use crate::input::{Delivery, ProviderSpec, Said};
 use crate::lane::{Job, Lane, List};
 use crate::record::{Cause, Concluded, Outcome, Purpose, Reach, Record, Send, Then};
 use crate::run::{Run, identify};
-use crate::state::{Open, Sent};
+use crate::state::{Attempt, Open, Sent};
 use crate::{Dispatch, Effect, Held};
 use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
 use base::{AlertId, Mono, Name, Now, RecordId, Wall};
-use selection::{Change, Selection};
+use selection::{Change, Health, Selection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Intents written in one turn, for all channels together; the rest follow in the next.
 const INTENTS_PER_TURN: usize = 64;
+/// Places of a fan looked at for one `Intent`: after a restart most of them are done.
+const LOOKED_AT_PER_TURN: usize = 1024;
 /// Refusals that say "at once" are believed this often in a row.
 const RETRIES_NOW_MAX: usize = 3;
 const DAY_MS: i64 = 86_400_000;
@@ -33,6 +35,8 @@ const DAY_MS: i64 = 86_400_000;
 pub(crate) struct Channel {
     pub(crate) lane: Lane,
     pub(crate) selection: Option<Selection>,
+    /// The operators know that no provider of this node serves it.
+    pub(crate) told_unserved: bool,
 }
 
 /// One configured way out.
@@ -80,6 +84,11 @@ impl Provider {
         self.today = (today, self.sent_on(today).saturating_add(u32::try_from(messages).unwrap_or(u32::MAX)));
     }
 
+    /// Its daily quota is used up.
+    pub(crate) fn is_exhausted(&self, now: Now) -> bool {
+        self.spec.per_day.is_some_and(|max| self.sent_on(day(now.wall)) >= max)
+    }
+
     /// Messages sent on that day.
     pub(crate) fn sent_on(&self, day: i64) -> u32 {
         if self.today.0 == day { self.today.1 } else { 0 }
@@ -87,8 +96,8 @@ impl Provider {
 
     /// When its allowance grows again, if it is used up.
     fn replenished(&self, now: Now) -> Option<Mono> {
-        let today = day(now.wall);
-        if self.spec.per_day.is_some_and(|max| self.sent_on(today) >= max) {
+        if self.is_exhausted(now) {
+            let today = day(now.wall);
             let midnight = Wall((today + 1).saturating_mul(DAY_MS));
             return Some(now.mono + midnight.since(now.wall));
         }
@@ -112,6 +121,7 @@ impl Dispatch {
 
     /// Hands out work to every provider that has room, alert by alert in turn.
     pub(crate) fn send(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.unfinished = false;
         if self.draining {
             return;
         }
@@ -127,15 +137,16 @@ impl Dispatch {
                 intents += 1;
             }
         }
+        self.unfinished = intents == INTENTS_PER_TURN;
     }
 
     /// Writes one `Intent` for the alert whose turn it is on `channel`; false if there is nothing to do.
     fn send_some(&mut self, now: Now, channel: &Name, out: &mut Vec<Effect>) -> bool {
         let paused = self.clock.is_paused();
-        let Some((provider, room)) = self.choose(now, channel) else { return false };
         let Some(alert) = self.channels.get_mut(channel).and_then(|channel| channel.lane.turn(paused)) else {
             return false;
         };
+        let Some((provider, room)) = self.choose(now, channel, alert) else { return false };
         let jobs = self.next_jobs(alert, channel, room.min(INTENT_NOTIFICATIONS_MAX));
         if let Some(channel) = self.channels.get_mut(channel) {
             channel.lane.rotate(alert);
@@ -148,19 +159,29 @@ impl Dispatch {
         true
     }
 
-    /// The provider to use for a channel now, and how many messages it may get.
-    fn choose(&self, now: Now, channel: &Name) -> Option<(Name, usize)> {
-        let selection = self.channels.get(channel)?.selection.as_ref()?;
-        let exhausted = |name: &Name| {
-            self.providers.get(name).is_none_or(|provider| {
-                provider.spec.per_day.is_some_and(|max| provider.sent_on(day(now.wall)) >= max)
-            })
-        };
-        // A busy provider is waited for; one whose day is used up, or that fails, is passed over.
-        let name = selection.choose(now.mono, |name| !exhausted(name))?;
+    /// The provider to use for an alert on a channel now, and how many messages it may get.
+    fn choose(&self, now: Now, channel: &Name, alert: AlertId) -> Option<(Name, usize)> {
+        let channel = self.channels.get(channel)?;
+        let selection = channel.selection.as_ref()?;
+        let exhausted =
+            |name: &Name| self.providers.get(name).is_none_or(|provider| provider.is_exhausted(now));
+        // A busy provider is waited for; one whose day is used up, or that fails, is passed over. A message
+        // is not the trial of the provider that it has just failed with, if another one works: else it
+        // would come back to that one for ever.
+        let burnt = self.burnt(channel, alert);
+        let other = selection.choose(now.mono, |name| !exhausted(name) && Some(name) != burnt);
+        let name = other.or_else(|| selection.choose(now.mono, |name| !exhausted(name)))?;
         let provider = self.providers.get(name)?;
         let room = provider.free.min(provider.allowance(now)).min(selection.room(name));
         (room > 0).then(|| (name.clone(), room))
+    }
+
+    /// The failing provider by which the notification that comes next was tried last.
+    fn burnt(&self, channel: &Channel, alert: AlertId) -> Option<&Name> {
+        let job = channel.lane.retry(alert)?;
+        let last = self.state.open.get(&alert)?.facts.sent.get(&job.notification)?.attempts.last()?;
+        let health = channel.selection.as_ref()?.health(&last.provider)?;
+        (*health != Health::Healthy).then_some(&last.provider)
     }
 
     /// Takes up to `max` notifications of an alert that are still wanted.
@@ -177,9 +198,12 @@ impl Dispatch {
                 jobs.push(job);
             }
         }
+        let mut looked_at = 0;
         while jobs.len() < max
+            && looked_at < LOOKED_AT_PER_TURN
             && let Some(fan) = queue.fans.front_mut()
         {
+            looked_at += 1;
             let Some(reach) = fan.list.at(run, fan.next) else {
                 queue.fans.pop_front();
                 continue;
@@ -218,8 +242,10 @@ impl Dispatch {
             repeat: None,
             said: None,
         };
+        let mut exhausted = false;
         if let Some(provider) = self.providers.get_mut(provider) {
             provider.spend(now, jobs.len());
+            exhausted = provider.is_exhausted(now);
         }
         if let Some(run) = self.runs.get_mut(&alert) {
             run.in_flight += jobs.len();
@@ -242,6 +268,9 @@ impl Dispatch {
             }
             self.hold(Held::Deliver(delivery));
         }
+        if exhausted {
+            self.tell_of_quota(now, &channel, provider, out);
+        }
     }
 
     /// The announcement of an attempt is durable: it is made, unless it is no longer wanted.
@@ -258,10 +287,32 @@ impl Dispatch {
             out.push(Effect::Deliver(delivery));
             return;
         }
+        self.withhold(now, &delivery, out);
+    }
+
+    /// Concludes an attempt that was announced and not made. It says nothing about its provider.
+    fn withhold(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
+        let alert = delivery.alert_id;
         let why = "withdrawn before it was sent: the alert was acknowledged or is over".into();
         let outcome = Outcome::Refused { then: Then::GiveUp, why };
         let concluded = Concluded { notification: delivery.notification, intent: delivery.intent, outcome };
-        self.conclude(now, vec![(alert, concluded)], out);
+        self.append(now, Record::Done { alert, outcomes: vec![concluded] }, out);
+        self.ended(alert, &delivery.provider);
+        let channel = self.channels.get_mut(&delivery.address.channel);
+        if let Some(selection) = channel.and_then(|channel| channel.selection.as_mut()) {
+            selection.abstained(now.mono, &delivery.provider);
+        }
+        self.settle(now, alert, out);
+    }
+
+    /// An attempt is under way no longer.
+    fn ended(&mut self, alert: AlertId, provider: &Name) {
+        if let Some(provider) = self.providers.get_mut(provider) {
+            provider.free += 1;
+        }
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.in_flight = run.in_flight.saturating_sub(1);
+        }
     }
 
     /// Attempts came to their ends.
@@ -292,12 +343,7 @@ impl Dispatch {
         let Some(attempt) = sent.attempts.iter().find(|attempt| attempt.intent == concluded.intent) else {
             return;
         };
-        if let Some(provider) = self.providers.get_mut(&attempt.provider) {
-            provider.free += 1;
-        }
-        if let Some(run) = self.runs.get_mut(&alert) {
-            run.in_flight = run.in_flight.saturating_sub(1);
-        }
+        self.ended(alert, &attempt.provider);
         self.judge(now, &sent.address.channel, &attempt.provider, &concluded.outcome, out);
         self.decide(now, alert, &sent, concluded, out);
     }
@@ -337,9 +383,8 @@ impl Dispatch {
         out: &mut Vec<Effect>,
     ) {
         let tries = sent.attempts.len();
-        let repeat = repeat_of(sent, None);
+        let repeat = repeat_of(sent);
         let Some(job) = self.job_of(alert, sent, concluded, repeat) else { return };
-        let spent = tries >= usize::from(ATTEMPTS_MAX);
         match &concluded.outcome {
             Outcome::Accepted { .. } => {
                 if let Some(run) = self.runs.get_mut(&alert) {
@@ -348,7 +393,7 @@ impl Dispatch {
                 self.set_lapse(alert);
             }
             Outcome::Refused { then: Then::GiveUp, why } => self.tell_of_failure(now, alert, sent, why, out),
-            Outcome::Refused { why, .. } | Outcome::Unknown { why } if spent => {
+            Outcome::Refused { why, .. } | Outcome::Unknown { why } if spent(sent) => {
                 self.tell_of_failure(now, alert, sent, why, out);
             }
             Outcome::Refused { then: Then::NextProvider, .. } => self.requeue(alert, sent, job),
@@ -374,13 +419,13 @@ impl Dispatch {
     }
 
     fn requeue(&mut self, alert: AlertId, sent: &Sent, job: Job) {
-        let system = self.runs.get(&alert).is_some_and(|run| run.system);
-        self.channels.entry(sent.address.channel.clone()).or_default().lane.push_job(alert, system, job);
+        let Some(rank) = self.runs.get(&alert).map(|run| run.rank) else { return };
+        self.channels.entry(sent.address.channel.clone()).or_default().lane.push_job(alert, rank, job);
     }
 
     fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
         if let Some(run) = self.runs.get_mut(&alert) {
-            run.waiting += 1;
+            run.retries.insert((now.mono + after, job));
             self.retries_due.insert((now.mono + after, alert, job));
         }
     }
@@ -393,10 +438,10 @@ impl Dispatch {
             }
             self.retries_due.pop_first();
             let Some(run) = self.runs.get_mut(&alert) else { continue };
-            run.waiting = run.waiting.saturating_sub(1);
-            let system = run.system;
+            run.retries.remove(&(due, job));
+            let rank = run.rank;
             let Some((_, address)) = run.roster.at(job.reach) else { continue };
-            self.channels.entry(address.channel.clone()).or_default().lane.push_job(alert, system, job);
+            self.channels.entry(address.channel.clone()).or_default().lane.push_job(alert, rank, job);
         }
     }
 
@@ -431,20 +476,28 @@ fn job(alert: AlertId, open: &Open, run: &Run, reach: Reach, purpose: Purpose) -
     }
     let notification = identify(alert, &run.roster, reach, purpose)?;
     let sent = open.facts.sent.get(&notification);
-    if sent.is_some_and(|sent| sent.concluded() || sent.attempts.len() >= usize::from(ATTEMPTS_MAX)) {
+    if sent.is_some_and(|sent| sent.concluded() || spent(sent)) {
         return None;
     }
-    let repeat = sent.and_then(|sent| repeat_of(sent, Some(Cause::Crash)));
+    let repeat = sent.and_then(repeat_of);
     Some(Job { notification, reach, purpose, repeat })
 }
 
-/// Whether an earlier attempt may have arrived. An attempt without an outcome is one whose node died;
-/// `pending` says what that means here.
-fn repeat_of(sent: &Sent, pending: Option<Cause>) -> Option<Cause> {
+/// A notification was tried often enough. What a provider was to blame for does not count: a mail server
+/// that is down for a night must not use up what a message has.
+fn spent(sent: &Sent) -> bool {
+    let blameless = |attempt: &&Attempt| {
+        !matches!(attempt.outcome, Some(Outcome::Refused { then: Then::NextProvider, .. }))
+    };
+    sent.attempts.iter().filter(blameless).count() >= usize::from(ATTEMPTS_MAX)
+}
+
+/// Whether an earlier attempt may have arrived. An attempt without an outcome is one whose node died.
+fn repeat_of(sent: &Sent) -> Option<Cause> {
     let causes = sent.attempts.iter().filter_map(|attempt| match attempt.outcome {
         Some(Outcome::Unknown { .. }) => Some(Cause::Unknown),
         Some(Outcome::Accepted { .. } | Outcome::Refused { .. }) => None,
-        None => pending.or(Some(Cause::Crash)),
+        None => Some(Cause::Crash),
     });
     causes.max()
 }

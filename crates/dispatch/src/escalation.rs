@@ -28,7 +28,9 @@ pub(crate) fn next_step(open: &Open, run: &Run) -> Option<(StepKey, Duration)> {
     let last = open.facts.fired.last_key_value().map_or_else(StepKey::default, |(key, _)| *key);
     let next = usize::from(last.step) + 1;
     if let Some(step) = run.roster.steps.get(next) {
-        return Some((StepKey { round: last.round, step: last.step + 1 }, step.after));
+        let told = run.roster.steps.get(usize::from(last.step)).is_some_and(|step| !step.reach.is_empty());
+        let after = if told { step.after } else { Duration::ZERO };
+        return Some((StepKey { round: last.round, step: last.step + 1 }, after));
     }
     let repeat = policy.repeat.filter(|repeat| last.round < repeat.times)?;
     Some((StepKey { round: last.round + 1, step: repeat.from_step }, repeat.after))
@@ -62,7 +64,8 @@ impl Dispatch {
     }
 
     /// Fires an alert's next step, before its time if somebody (`by`) asks for it. Steps that have nobody to
-    /// tell are recorded and passed over. False if the policy has no step left.
+    /// tell are recorded and passed over, but a further round is waited for unless somebody asks. False if
+    /// nobody was told: no step is left, or the alert is acknowledged or over.
     pub(crate) fn fire(
         &mut self,
         now: Now,
@@ -75,7 +78,8 @@ impl Dispatch {
             let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
                 return false;
             };
-            let Some((step, _)) = next_step(open, run) else {
+            let halted = open.facts.end().is_some() || run.acknowledged(&open.facts);
+            let Some((step, _)) = next_step(open, run).filter(|_| !halted) else {
                 self.schedule(alert);
                 self.set_lapse(alert);
                 return false;
@@ -96,17 +100,27 @@ impl Dispatch {
                 self.set_lapse(alert);
                 return true;
             }
+            if by.is_none() && self.ends_round(alert, step) {
+                self.schedule(alert);
+                self.set_lapse(alert);
+                return false;
+            }
         }
+    }
+
+    /// `step` is the last of its round, so that what follows waits for its time.
+    fn ends_round(&self, alert: AlertId, step: StepKey) -> bool {
+        let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
+        let next = found.and_then(|(open, run)| next_step(open, run));
+        next.is_some_and(|(next, _)| next.round != step.round)
     }
 
     /// Whether a step has anybody to tell: in recall mode, anybody who has not acknowledged.
     fn tells_anybody(&self, alert: AlertId, step: StepKey) -> bool {
         let Some(run) = self.runs.get(&alert) else { return false };
         let Some(bound) = run.roster.steps.get(usize::from(step.step)) else { return false };
-        let Some(open) = self.state.open.get(&alert) else { return false };
-        let acked: BTreeSet<_> = open.facts.acks.values().filter_map(|ack| ack.recipient.as_ref()).collect();
         let mut told = bound.reach.iter().filter_map(|reach| run.roster.at(*reach));
-        told.any(|(person, _)| !acked.contains(&person.name))
+        told.any(|(person, _)| !run.acked.contains(&person.name))
     }
 
     /// Queues a fired step at every channel that it uses.
@@ -122,7 +136,7 @@ impl Dispatch {
             .collect();
         for channel in channels {
             let fan = Fan { purpose: Purpose::Alert(step), list: List::Step(index), next: 0 };
-            self.channels.entry(channel.clone()).or_default().lane.push_fan(alert, run.system, fan);
+            self.channels.entry(channel.clone()).or_default().lane.push_fan(alert, run.rank, fan);
         }
     }
 }

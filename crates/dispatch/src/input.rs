@@ -207,7 +207,7 @@ pub enum Refusal {
         /// The code.
         code: Code,
     },
-    /// The alert has no further step.
+    /// The alert has no further step, or does not escalate any more: it is acknowledged or over.
     NoFurtherStep,
     /// The alert has its full number of comments.
     TooManyComments,

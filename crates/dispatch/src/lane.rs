@@ -1,12 +1,32 @@
 //! The queue of one channel: which alerts have something to send there, and what comes next.
 //!
 //! A step for 53,000 people is a cursor over its roster's list, not 53,000 queue entries; providers pull
-//! from it as they have room. Alerts take turns, a new one first, so that a mass alert holds nobody up.
+//! from it as they have room. Alerts take turns. One that has not had a turn yet comes before those that
+//! had, the graver first and then the older, so that a mass alert holds nobody up; every fourth turn goes
+//! to the others all the same, so that a storm of new alerts does not hold up the mass alert for ever.
 
-use crate::record::{Cause, Purpose, Reach};
+use crate::directory::Severity;
+use crate::record::{Alert, Cause, Purpose, Reach};
 use base::{AlertId, NotificationId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+
+/// Turns of new alerts, after which one of the others has its turn.
+const NEW_IN_A_ROW_MAX: u8 = 3;
+
+/// Before whom an alert is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    Ordinary(Severity),
+    /// Our own alerts go first and are not held by a pause.
+    System,
+}
+
+impl Rank {
+    pub(crate) fn of(alert: &Alert) -> Self {
+        if alert.system { Self::System } else { Self::Ordinary(alert.content.severity) }
+    }
+}
 
 /// One notification that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,45 +61,73 @@ pub(crate) struct Queue {
     pub(crate) fans: VecDeque<Fan>,
 }
 
-/// What waits for one channel.
+/// What waits for one channel. An alert whose queue is gone may still stand in line, and is passed over.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lane {
-    /// Whose turn it is. An alert whose queue is gone may still stand here, and is passed over.
-    ring: VecDeque<AlertId>,
-    /// The same for our own alerts, which go first and are not held by a pause.
+    /// Without a turn so far.
+    new: BTreeMap<Rank, VecDeque<AlertId>>,
+    /// With more to send after a turn, in turn: our own, and the others.
     system: VecDeque<AlertId>,
+    ring: VecDeque<AlertId>,
+    /// Turns that new alerts had in a row.
+    new_in_a_row: u8,
     queues: BTreeMap<AlertId, Queue>,
 }
 
 impl Lane {
     /// Queues a notification that was tried before, ahead of what was not.
-    pub(crate) fn push_job(&mut self, alert: AlertId, system: bool, job: Job) {
-        self.enter(alert, system).jobs.push_back(job);
+    pub(crate) fn push_job(&mut self, alert: AlertId, rank: Rank, job: Job) {
+        self.enter(alert, rank).jobs.push_back(job);
     }
 
-    pub(crate) fn push_fan(&mut self, alert: AlertId, system: bool, fan: Fan) {
-        self.enter(alert, system).fans.push_back(fan);
+    pub(crate) fn push_fan(&mut self, alert: AlertId, rank: Rank, fan: Fan) {
+        self.enter(alert, rank).fans.push_back(fan);
     }
 
-    fn enter(&mut self, alert: AlertId, system: bool) -> &mut Queue {
-        let ring = if system { &mut self.system } else { &mut self.ring };
+    fn enter(&mut self, alert: AlertId, rank: Rank) -> &mut Queue {
+        let new = &mut self.new;
         self.queues.entry(alert).or_insert_with(|| {
-            ring.push_front(alert);
+            new.entry(rank).or_default().push_back(alert);
             Queue::default()
         })
     }
 
     /// The alert whose turn it is. While `paused`, only our own alerts have one.
     pub(crate) fn turn(&mut self, paused: bool) -> Option<AlertId> {
-        for ring in [Some(&mut self.system), (!paused).then_some(&mut self.ring)].into_iter().flatten() {
-            while let Some(alert) = ring.front() {
-                if self.queues.contains_key(alert) {
-                    return Some(*alert);
-                }
-                ring.pop_front();
+        self.pass_over();
+        let new = |rank: &Rank| !paused || *rank == Rank::System;
+        let first = self.new.iter().rev().find(|(rank, _)| new(rank));
+        let ring = self.ring.front().filter(|_| !paused);
+        match (first.map(|(rank, line)| (*rank, line.front())), self.system.front()) {
+            (Some((Rank::System, alert)), _) => alert.copied(),
+            (_, Some(alert)) => Some(*alert),
+            (Some((Rank::Ordinary(_), _)), None)
+                if self.new_in_a_row >= NEW_IN_A_ROW_MAX && ring.is_some() =>
+            {
+                ring.copied()
             }
+            (Some((Rank::Ordinary(_), alert)), None) => alert.copied(),
+            (None, None) => ring.copied(),
         }
-        None
+    }
+
+    /// Drops those at the heads of the lines whose queues are gone.
+    fn pass_over(&mut self) {
+        let queues = &self.queues;
+        let trim = |line: &mut VecDeque<AlertId>| {
+            while line.front().is_some_and(|alert| !queues.contains_key(alert)) {
+                line.pop_front();
+            }
+        };
+        self.new.values_mut().for_each(trim);
+        self.new.retain(|_, line| !line.is_empty());
+        trim(&mut self.system);
+        trim(&mut self.ring);
+    }
+
+    /// The next notification of an alert that was tried before.
+    pub(crate) fn retry(&self, alert: AlertId) -> Option<&Job> {
+        self.queues.get(&alert)?.jobs.front()
     }
 
     pub(crate) fn queue(&mut self, alert: AlertId) -> Option<&mut Queue> {
@@ -90,15 +138,15 @@ impl Lane {
     pub(crate) fn rotate(&mut self, alert: AlertId) {
         let more =
             self.queues.get(&alert).is_some_and(|queue| !queue.jobs.is_empty() || !queue.fans.is_empty());
-        for ring in [&mut self.system, &mut self.ring] {
-            if ring.front() == Some(&alert) {
-                ring.pop_front();
-                if more {
-                    ring.push_back(alert);
-                }
-            }
+        let mut system = leave(&mut self.system, alert);
+        let waited = leave(&mut self.ring, alert);
+        self.new_in_a_row = if waited { 0 } else { self.new_in_a_row.saturating_add(1) };
+        for (rank, line) in &mut self.new {
+            system |= leave(line, alert) && *rank == Rank::System;
         }
-        if !more {
+        if more {
+            if system { self.system.push_back(alert) } else { self.ring.push_back(alert) }
+        } else {
             self.queues.remove(&alert);
         }
     }
@@ -126,4 +174,13 @@ impl Lane {
     pub(crate) fn alerts(&self) -> usize {
         self.queues.len()
     }
+}
+
+/// Takes an alert from the head of a line, if it stands there.
+fn leave(line: &mut VecDeque<AlertId>, alert: AlertId) -> bool {
+    let stands = line.front() == Some(&alert);
+    if stands {
+        line.pop_front();
+    }
+    stands
 }

@@ -3,7 +3,7 @@
 use crate::clock::Moment;
 use crate::directory::Mode;
 use crate::escalation::next_step;
-use crate::record::{Actor, End, Purpose, Record, Why};
+use crate::record::{Actor, Alert, End, Purpose, Record, Why};
 use crate::run::Run;
 use crate::state::Open;
 use crate::{Dispatch, Effect, Held};
@@ -28,6 +28,11 @@ fn lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
     }
     let waits = next_step(open, run).is_some();
     (!waits).then(|| (run.fired_at.plus(policy.abandon_after), Why::Automatic))
+}
+
+/// Somebody's acknowledgement is missed. Nobody's is where the alert does not escalate.
+fn asks(open: &Open, run: &Run) -> bool {
+    run.mode() != Mode::None && open.alert.escalates
 }
 
 impl Dispatch {
@@ -66,7 +71,7 @@ impl Dispatch {
             }
             match why {
                 Why::Expired => expired.push(code),
-                Why::Automatic if run.acked_at.is_none() && run.mode() != Mode::None => abandoned.push(code),
+                Why::Automatic if run.acked_at.is_none() && asks(open, run) => abandoned.push(code),
                 Why::Automatic | Why::Resolved | Why::ByHand | Why::Cancelled => (),
             }
             self.end(now, alert, End { at: now.wall, why, by: Actor::ourselves() }, out);
@@ -102,24 +107,26 @@ impl Dispatch {
 
     /// Something is still to be sent for an alert, or on its way.
     pub(crate) fn is_pending(&self, alert: AlertId) -> bool {
-        let busy = self.runs.get(&alert).is_some_and(|run| run.in_flight > 0 || run.waiting > 0);
+        let busy = self.runs.get(&alert).is_some_and(|run| run.in_flight > 0 || !run.retries.is_empty());
         busy || self.channels.values().any(|channel| channel.lane.has(alert))
     }
 
     /// Closes an alert for which nothing is left to do.
     pub(crate) fn settle(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
+        self.sum_up_failures(now, alert, out);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
         // What asks for no acknowledgement is over once it is sent, unless its source is going to say when:
         // closed before that, every repetition would be a new alert.
         let sent = run.mode() == Mode::None && (run.system || open.alert.fingerprint.is_none());
         if (open.facts.end().is_some() || sent) && !self.is_pending(alert) {
+            let bound = Arc::clone(&open.alert);
             self.append(now, Record::Closed { alert }, out);
-            self.drop_run(alert);
+            self.drop_run(alert, &bound);
         }
     }
 
     /// Forgets what was under way for a closed alert, and lets the ledger forget its records.
-    fn drop_run(&mut self, alert: AlertId) {
+    fn drop_run(&mut self, alert: AlertId, bound: &Alert) {
         let Some(run) = self.runs.remove(&alert) else { return };
         if let Some(due) = run.step_due {
             self.steps_due.remove(&(due, alert));
@@ -127,8 +134,14 @@ impl Dispatch {
         if let Some(due) = run.lapse_due {
             self.lapses_due.remove(&(due, alert));
         }
-        self.open_codes.retain(|_, open| *open != alert);
-        self.fingerprints.retain(|_, open| *open != alert);
+        if self.open_codes.get(&bound.code) == Some(&alert) {
+            self.open_codes.remove(&bound.code);
+        }
+        if let Some(fingerprint) = bound.fingerprint
+            && self.fingerprints.get(&fingerprint) == Some(&alert)
+        {
+            self.fingerprints.remove(&fingerprint);
+        }
         self.hold(Held::Forget { alerts: vec![alert], rosters: Vec::new() });
     }
 
@@ -149,11 +162,8 @@ impl Dispatch {
     }
 
     /// The place of each person in a roster, shared by all its alerts.
-    pub(crate) fn index(&mut self, roster: &crate::record::Roster) -> crate::run::Index {
-        let index = self.indexes.entry(roster.id).or_insert_with(|| {
-            let names = roster.people.iter().map(|person| person.name.clone());
-            Arc::new(names.zip(0..).collect())
-        });
-        Arc::clone(index)
+    pub(crate) fn index(&mut self, roster: &crate::record::Roster) -> Arc<crate::run::Index> {
+        let index = self.indexes.entry(roster.id);
+        Arc::clone(index.or_insert_with(|| Arc::new(crate::run::Index::new(roster))))
     }
 }

@@ -69,6 +69,8 @@ pub struct Dispatch {
     next: u64,
     /// Our log is durable below this.
     stored: u64,
+    /// On so many disks, as last heard.
+    copies: u8,
     /// What waits for records to be durable, with the first place that must not be missing.
     held: VecDeque<(u64, Held)>,
     /// What is under way for each open alert that is ours to send.
@@ -86,7 +88,7 @@ pub struct Dispatch {
     keys: Keys,
     bindings: BTreeMap<Binding, Arc<Roster>>,
     /// The place of each person in a roster.
-    indexes: BTreeMap<Digest, run::Index>,
+    indexes: BTreeMap<Digest, Arc<run::Index>>,
     /// Rosters that stand in our log.
     rosters_written: BTreeSet<Digest>,
     disk_full: Option<Arc<str>>,
@@ -94,6 +96,8 @@ pub struct Dispatch {
     draining: bool,
     /// When the operators were last told of each trouble.
     told: BTreeMap<Arc<str>, Mono>,
+    /// The last turn ended before everything that could be sent was.
+    unfinished: bool,
 }
 
 /// What an effect waits for.
@@ -117,6 +121,8 @@ impl Dispatch {
             Input::Drain => self.draining = true,
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }
+        // What changed nothing rests on what is durable already, and nobody else will let it go.
+        self.release(now, self.stored, self.copies, out);
         self.advance(now, out);
     }
 
@@ -126,6 +132,7 @@ impl Dispatch {
         self.retry_due(now);
         self.lapse_due(now, out);
         self.alarm_pause(now, out);
+        self.alarm_unserved(now, out);
         self.send(now, out);
     }
 
@@ -138,6 +145,7 @@ impl Dispatch {
             (self.lapses_due.first().map(|(due, _)| *due), "an alert closes or expires"),
             (self.pause_alarm, "a pause stands"),
             (self.channel_deadline(now), "a provider may be used again"),
+            (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
         ];
         let due = candidates.into_iter().filter_map(|(at, because)| Some(Deadline { at: at?, because }));
         due.min_by_key(|deadline| deadline.at)
@@ -167,13 +175,18 @@ impl Dispatch {
     /// Our log is durable below `upto`, on `copies` disks: what waited for that goes out.
     fn release(&mut self, now: Now, upto: u64, copies: u8, out: &mut Vec<Effect>) {
         self.stored = self.stored.max(upto);
+        self.copies = copies;
         while self.held.front().is_some_and(|(needs, _)| *needs <= self.stored) {
             match self.held.pop_front() {
                 Some((_, Held::Deliver(delivery))) => self.let_go(now, delivery, out),
                 Some((_, Held::Answer(ticket, answer))) => {
                     out.push(Effect::Answer { ticket, answer: answer.on(copies) });
                 }
-                Some((_, Held::Forget { alerts, rosters })) => out.push(Effect::Forget { alerts, rosters }),
+                Some((_, Held::Forget { alerts, mut rosters })) => {
+                    // A roster that was written again meanwhile is needed again.
+                    rosters.retain(|id| !self.state.rosters.contains_key(id));
+                    out.push(Effect::Forget { alerts, rosters });
+                }
                 None => break,
             }
         }

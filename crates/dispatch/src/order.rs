@@ -6,6 +6,7 @@
 use crate::directory::Edition;
 use crate::input::{Answer, Order, Refusal, Ticket, Which};
 use crate::record::{Actor, Code, Comment, End, Purpose, Record, Why};
+use crate::run::Run;
 use crate::{Dispatch, Effect, Held};
 use base::limits::COMMENTS_MAX;
 use base::{AlertId, Name, Now, RecordId, Wall};
@@ -48,7 +49,10 @@ impl Dispatch {
         recipient: Option<&Name>,
     ) -> Result<BTreeSet<AlertId>, Refusal> {
         match which {
-            Which::All => Ok(self.runs.keys().copied().collect()),
+            Which::All => {
+                let theirs = |run: &Run| recipient.is_none_or(|name| run.index.holds(name));
+                Ok(self.runs.iter().filter(|(_, run)| theirs(run)).map(|(alert, _)| *alert).collect())
+            }
             Which::Alerts(alerts) => {
                 let open: BTreeSet<_> =
                     alerts.iter().copied().filter(|alert| self.runs.contains_key(alert)).collect();
@@ -61,7 +65,7 @@ impl Dispatch {
 
     fn find_code(&self, code: Code, recipient: Option<&Name>) -> Result<AlertId, Refusal> {
         let alert = self.open_codes.get(&code).ok_or(Refusal::UnknownCode { code })?;
-        let theirs = |name| self.runs.get(alert).is_some_and(|run| run.index.contains_key(name));
+        let theirs = |name| self.runs.get(alert).is_some_and(|run| run.index.holds(name));
         if recipient.is_none_or(theirs) { Ok(*alert) } else { Err(Refusal::UnknownCode { code }) }
     }
 
@@ -158,7 +162,9 @@ impl Dispatch {
         if self.state.pauses.is_empty() {
             return Err(Refusal::NotPaused);
         }
-        let waited: Vec<_> = self.runs.keys().copied().filter(|alert| self.is_pending(*alert)).collect();
+        // Our own alerts passed by the pause: none of them waited for its end.
+        let theirs = self.runs.iter().filter(|(_, run)| !run.system).map(|(alert, _)| *alert);
+        let waited: Vec<_> = theirs.filter(|alert| self.is_pending(*alert)).collect();
         let pauses: Vec<(RecordId, Wall)> =
             self.state.pauses.iter().map(|(id, pause)| (*id, pause.at)).collect();
         self.append(now, Record::Resume { pauses, by: by.clone() }, out);

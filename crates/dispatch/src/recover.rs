@@ -7,8 +7,9 @@ use crate::directory::Mode;
 use crate::escalation::next_step;
 use crate::input::{Past, ProviderSpec};
 use crate::keys::Keys;
+use crate::lane::Rank;
 use crate::record::{Claim, Purpose, Record, Roster, StepKey};
-use crate::run::{Run, first_recipients};
+use crate::run::Run;
 use crate::state::{Open, State};
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Name, Now};
@@ -55,6 +56,7 @@ impl Dispatch {
             timings,
             next: 0,
             stored: 0,
+            copies: 0,
             held: VecDeque::new(),
             runs: BTreeMap::new(),
             channels: BTreeMap::new(),
@@ -74,6 +76,7 @@ impl Dispatch {
             disk_full: None,
             draining: false,
             told: BTreeMap::new(),
+            unfinished: false,
             state,
         };
         core.configure(now, providers, &past.quota);
@@ -110,14 +113,18 @@ impl Dispatch {
         for claim in self.claims(&orphans) {
             self.append(now, Record::Claim(claim), out);
         }
+        let mut lost = Vec::new();
         for alert in orphans {
-            let roster =
-                self.state.open.get(&alert).and_then(|open| self.state.rosters.get(&open.alert.roster));
-            let Some(roster) = roster.map(Arc::clone) else { continue };
+            let Some(open) = self.state.open.get(&alert) else { continue };
+            let Some(roster) = self.state.rosters.get(&open.alert.roster).map(Arc::clone) else {
+                lost.push(open.alert.code);
+                continue;
+            };
             self.begin(now, alert, roster);
             self.go_on(now, alert);
             self.settle(now, alert, out);
         }
+        self.tell_of_lost(now, &lost, out);
         self.forget_rosters();
     }
 
@@ -154,6 +161,7 @@ impl Dispatch {
     /// Sets up what is under way for an open alert, and queues its first step.
     pub(crate) fn begin(&mut self, now: Now, alert: AlertId, roster: Arc<Roster>) {
         let index = self.index(&roster);
+        let first = index.first();
         let Some(open) = self.state.open.get(&alert) else { return };
         let run = Run {
             index,
@@ -165,11 +173,13 @@ impl Dispatch {
             lapse_due: None,
             acked: BTreeSet::new(),
             acked_for_all: false,
-            missing: if roster.policy.mode == Mode::Recall { first_recipients(&roster) } else { 0 },
+            missing: if roster.policy.mode == Mode::Recall { first } else { 0 },
             in_flight: 0,
-            waiting: 0,
+            retries: BTreeSet::new(),
+            failed: 0,
             told: false,
             system: open.alert.system,
+            rank: Rank::of(&open.alert),
             roster,
         };
         self.open_codes.insert(open.alert.code, alert);
@@ -189,11 +199,13 @@ impl Dispatch {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
         run.told = open.facts.sent.values().any(crate::state::Sent::accepted);
         run.accepted_at = Moment::of(now, open.at);
-        for ack in open.facts.acks.values() {
+        let mut acks: Vec<_> = open.facts.acks.iter().map(|(id, ack)| (ack.at, *id, ack)).collect();
+        acks.sort_unstable_by_key(|(at, id, _)| (*at, *id));
+        for (at, _, ack) in acks {
             run.count_ack(ack.recipient.as_ref());
-        }
-        if run.acknowledged(&open.facts) {
-            run.acked_at = open.facts.acks.values().map(|ack| Moment::of(now, ack.at)).min();
+            if run.acked_at.is_none() && run.acknowledged(&open.facts) {
+                run.acked_at = Some(Moment::of(now, at)); // This one was the last that was missing.
+            }
         }
         if let Some(fired) = open.facts.fired.values().map(|fired| fired.at).max() {
             run.fired_at = Moment::of(now, fired);

@@ -2,21 +2,45 @@
 
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
+use crate::lane::{Job, Rank};
 use crate::record::{Purpose, Reach, Roster};
 use crate::state::{Facts, Sent};
 use base::{AlertId, Hasher, Mono, Name, NotificationId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Where in a roster each person stands.
-pub(crate) type Index = Arc<BTreeMap<Name, u32>>;
+/// Where in a roster each person stands: made once for all its alerts.
+#[derive(Debug)]
+pub(crate) struct Index {
+    places: BTreeMap<Name, u32>,
+    /// Whom the first step is for.
+    first: BTreeSet<u32>,
+}
+
+impl Index {
+    pub(crate) fn new(roster: &Roster) -> Self {
+        let names = roster.people.iter().map(|person| person.name.clone());
+        let first = roster.steps.first().map_or(&[][..], |step| &step.reach);
+        Self { places: names.zip(0..).collect(), first: first.iter().map(|reach| reach.person).collect() }
+    }
+
+    /// The roster has somebody of that name.
+    pub(crate) fn holds(&self, name: &Name) -> bool {
+        self.places.contains_key(name)
+    }
+
+    /// Of how many people the first step is for.
+    pub(crate) fn first(&self) -> usize {
+        self.first.len()
+    }
+}
 
 /// What is under way for one alert.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) roster: Arc<Roster>,
     /// Where in the roster each person stands.
-    pub(crate) index: Index,
+    pub(crate) index: Arc<Index>,
     /// When the last step fired that told somebody.
     pub(crate) fired: Active,
     /// The same on the monotonic clock.
@@ -35,11 +59,15 @@ pub(crate) struct Run {
     pub(crate) missing: usize,
     /// Attempts under way.
     pub(crate) in_flight: usize,
-    /// Notifications that wait to be tried again.
-    pub(crate) waiting: usize,
+    /// Notifications that wait to be tried again, and until when.
+    pub(crate) retries: BTreeSet<(Mono, Job)>,
+    /// Notifications given up that the operators have yet to be told of in a summary.
+    pub(crate) failed: usize,
     /// Some notification was accepted by a provider.
     pub(crate) told: bool,
     pub(crate) system: bool,
+    /// Before whom it is sent.
+    pub(crate) rank: Rank,
 }
 
 impl Run {
@@ -70,23 +98,15 @@ impl Run {
 
     /// Where in the roster a notification goes to.
     pub(crate) fn reach(&self, sent: &Sent) -> Option<Reach> {
-        let person = self.index.get(&sent.recipient).copied()?;
+        let person = self.index.places.get(&sent.recipient).copied()?;
         let addresses = &self.roster.people.get(usize::try_from(person).ok()?)?.addresses;
         let address = addresses.iter().position(|address| *address == sent.address)?;
         Some(Reach { person, address: u8::try_from(address).ok()? })
     }
 
     fn is_first_recipient(&self, name: &Name) -> bool {
-        let Some(person) = self.index.get(name) else { return false };
-        let first = self.roster.steps.first().map_or(&[][..], |step| &step.reach);
-        first.iter().any(|reach| reach.person == *person)
+        self.index.places.get(name).is_some_and(|person| self.index.first.contains(person))
     }
-}
-
-/// Of how many people the first step is for. Their addresses stand together.
-pub(crate) fn first_recipients(roster: &Roster) -> usize {
-    let Some(first) = roster.steps.first() else { return 0 };
-    first.reach.chunk_by(|a, b| a.person == b.person).count()
 }
 
 /// The identity of a notification: the same on every node that comes to send it.

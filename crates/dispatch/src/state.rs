@@ -288,6 +288,10 @@ impl State {
         }
         self.applied.insert(id.log, id.seq + 1);
         self.fold(id, entry);
+        // Facts that waited for an alert or a pause which this record turns out not to be wait for nothing.
+        self.early.remove(&AlertId(id));
+        self.early_closed.remove(&AlertId(id));
+        self.early_resumed.remove(&id);
         Ok(())
     }
 

@@ -4,12 +4,13 @@
 //! pause, leaves out channels that do not work where a person has another, and never begets another.
 
 use crate::bind::{Binding, Routed, constant};
+use crate::delivery::Channel;
 use crate::input::{Notice, SYSTEM_SEVERITY};
 use crate::record::{Actor, Code, Content, Record};
 use crate::state::Sent;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Hasher, Name, Now};
-use selection::{Change, Selection};
+use selection::{Change, Health};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,8 @@ use std::time::Duration;
 const AGAIN_AFTER: Duration = Duration::from_secs(600);
 /// A standing pause is told of this often.
 const PAUSE_ALARM: Duration = Duration::from_secs(900);
+/// Troubles remembered as told, before those that may be told again are dropped.
+const TOLD_MAX: usize = 1000;
 /// Codes spelled out in a summary of many alerts.
 const CODES_NAMED: usize = 20;
 
@@ -27,13 +30,13 @@ impl Dispatch {
         if self.told.get(kind).is_some_and(|last| now.mono.since(*last) < AGAIN_AFTER) {
             return;
         }
+        if self.told.len() >= TOLD_MAX {
+            self.told.retain(|_, last| now.mono.since(*last) < AGAIN_AFTER);
+        }
         self.told.insert(kind.into(), now.mono);
         let to = self.state.edition.directory.settings.operators.clone();
-        let working = |selection: &Selection| !selection.all_failing();
-        let failing = |(name, channel): (&Name, &crate::delivery::Channel)| {
-            (!channel.selection.as_ref().is_some_and(working)).then(|| name.clone())
-        };
-        let avoid = self.channels.iter().filter_map(failing).collect();
+        let failing = self.channels.iter().filter(|(_, channel)| !self.works(now, channel));
+        let avoid = failing.map(|(name, _)| name.clone()).collect();
         let binding = Binding { to, policy: None, templates: Vec::new(), avoid, system: true };
         let bound = if binding.to.is_empty() { None } else { self.bind(&binding).ok() };
         let Some(roster) = bound else {
@@ -60,6 +63,53 @@ impl Dispatch {
         };
         let routed = Routed { route: constant("system"), binding, ttl: Duration::from_secs(7 * 24 * 3600) };
         self.open(now, notice, &routed, &roster, out);
+    }
+
+    /// Something can go out by a channel now.
+    fn works(&self, now: Now, channel: &Channel) -> bool {
+        let usable = |(name, health): (&Name, &Health)| {
+            let open = self.providers.get(name).is_some_and(|provider| !provider.is_exhausted(now));
+            *health == Health::Healthy && open
+        };
+        channel.selection.as_ref().is_some_and(|selection| selection.targets().any(usable))
+    }
+
+    /// A provider's daily quota is used up.
+    pub(crate) fn tell_of_quota(&mut self, now: Now, channel: &Name, provider: &Name, out: &mut Vec<Effect>) {
+        let works = self.channels.get(channel).is_some_and(|channel| self.works(now, channel));
+        let then = if works { "go by another provider" } else { "wait" };
+        let summary = format!("the daily quota of provider {provider} is used up");
+        let details = format!("Further messages for {channel} {then} until midnight UTC.");
+        self.tell(now, &format!("quota {provider}"), &summary, &details, out);
+    }
+
+    /// Tells once of each channel that something waits for and that no provider of this node serves.
+    pub(crate) fn alarm_unserved(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let untold = |channel: &Channel| {
+            channel.selection.is_none() && !channel.told_unserved && !channel.lane.is_empty()
+        };
+        let found: Vec<Name> = self
+            .channels
+            .iter()
+            .filter(|(_, channel)| untold(channel))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in found {
+            if let Some(channel) = self.channels.get_mut(&name) {
+                channel.told_unserved = true;
+            }
+            let summary = format!("messages wait for {name}, and no provider of this node serves it");
+            let details = "Add a provider for it, or give the recipients another address.";
+            self.tell(now, &format!("unserved {name}"), &summary, details, out);
+        }
+    }
+
+    /// Alerts of an earlier run cannot go on, because whom they are for could not be read.
+    pub(crate) fn tell_of_lost(&mut self, now: Now, lost: &[Code], out: &mut Vec<Effect>) {
+        if !lost.is_empty() {
+            let summary = format!("{} alert(s) cannot go on: whom they are for is lost", lost.len());
+            self.tell(now, &format!("lost {}", named(lost)), &summary, &named(lost), out);
+        }
     }
 
     /// A provider changed its state.
@@ -91,13 +141,32 @@ impl Dispatch {
         out: &mut Vec<Effect>,
     ) {
         let Some(open) = self.state.open.get(&alert).filter(|open| !open.alert.system) else { return };
-        if why.starts_with("withdrawn") {
-            return; // By an acknowledgement or end: nothing went wrong.
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.failed += 1;
+            if run.failed > 1 {
+                return; // Told in a summary: a mass alert with a dead domain would be a flood.
+            }
         }
         let summary =
             format!("{} could not be told of {} at {}", sent.recipient, open.alert.code, sent.address);
         let details = format!("The last answer was: {why}. The alert says: {}", open.content().summary);
         self.tell(now, &format!("address {} {}", sent.recipient, sent.address), &summary, &details, out);
+    }
+
+    /// Tells how many notifications of an alert were given up besides the first, once it has nothing to send.
+    pub(crate) fn sum_up_failures(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
+        let failed = self.runs.get(&alert).map_or(0, |run| run.failed);
+        if failed < 2 || self.is_pending(alert) {
+            return;
+        }
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.failed = 0;
+        }
+        let Some(open) = self.state.open.get(&alert) else { return };
+        let code = open.alert.code;
+        let summary = format!("{failed} notifications of {code} could not be delivered");
+        let details = format!("The alert says: {}", open.content().summary);
+        self.tell(now, &format!("undelivered {code} {failed}"), &summary, &details, out);
     }
 
     /// Alerts ended by themselves that somebody should have seen.
