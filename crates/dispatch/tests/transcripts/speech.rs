@@ -1,0 +1,173 @@
+//! Says in an operator's words what the core does.
+
+use base::time::Human;
+use base::{AlertId, Name};
+use dispatch::record::{Actor, Code, Entry, Fired, Outcome, Purpose, Record, Send, StepKey};
+use dispatch::state::State;
+use dispatch::{Answer, Delivery, Refusal, Taken};
+use std::collections::BTreeMap;
+
+/// The codes of alerts, finished ones too.
+pub(crate) type CodesKnown = BTreeMap<AlertId, Code>;
+
+fn code(codes: &CodesKnown, alert: AlertId) -> String {
+    codes.get(&alert).map_or_else(|| "an unknown alert".into(), Code::to_string)
+}
+
+/// What a record says; none for those that an operator would not see by themselves.
+pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: bool) -> Option<String> {
+    let of = |alert: &AlertId| code(codes, *alert);
+    Some(match &entry.record {
+        Record::Start { because, .. } => format!("started: {because}"),
+        Record::Roster(_) | Record::Done { .. } => return None,
+        Record::Accept(alert) => {
+            let roster = state.rosters.get(&alert.roster)?;
+            let people = roster
+                .steps
+                .first()
+                .map_or(0, |step| step.reach.chunk_by(|a, b| a.person == b.person).count());
+            let exempt = if alert.escalates { "" } else { ", exempt from escalation" };
+            format!(
+                "accepted {} \"{}\" ({}) for {}, policy {}, route {}{exempt}",
+                alert.code,
+                alert.content.summary,
+                alert.content.severity,
+                persons(people),
+                roster.policy_name,
+                alert.route,
+            )
+        }
+        Record::Update { alert, content } => {
+            format!("{} now says \"{}\" ({})", of(alert), content.summary, content.severity)
+        }
+        Record::StepFired { alert, step, fired } => {
+            format!("{} {}", of(alert), firing(state, *alert, *step, fired))
+        }
+        Record::Intent { alert, sends } if held => format!("{} announced: {}", of(alert), recipients(sends)),
+        Record::Intent { .. } => return None,
+        Record::Ack { alert, ack } => {
+            let who = ack.recipient.as_ref().map_or("an operator for everybody", Name::as_str);
+            let words = ack.comment.as_ref().map_or_else(String::new, |text| format!(": \"{text}\""));
+            format!("{} acknowledged by {who}{words}", of(alert))
+        }
+        Record::Comment { alert, comment } => {
+            format!("{} comment by {}: \"{}\"", of(alert), who(&comment.by), comment.text)
+        }
+        Record::End { alert, end } => format!("{} ends: {}, by {}", of(alert), end.why.word(), who(&end.by)),
+        Record::Closed { alert } => format!("{} closed", of(alert)),
+        Record::Pause { by, reason } => format!("paused by {}: {reason}", who(by)),
+        Record::Resume { by, .. } => format!("resumed by {}", who(by)),
+        Record::Claim(claim) => format!("took over what the last run left, epoch {}", claim.epoch),
+        Record::Directory { edition, .. } => format!("directory version {}", edition.version),
+        Record::Provider { provider, to, because } => format!("provider {provider} is {to}: {because}"),
+        Record::Note { what, .. } => format!("trail: {what}"),
+    })
+}
+
+fn who(by: &Actor) -> &str {
+    by.who.split_once(':').map_or(&by.who, |(_, name)| name)
+}
+
+fn persons(count: usize) -> String {
+    if count == 1 { "1 person".into() } else { format!("{count} people") }
+}
+
+fn recipients(sends: &[Send]) -> String {
+    let names: Vec<String> = sends.iter().map(|send| send.recipient.to_string()).collect();
+    shortened(&names)
+}
+
+/// At most six names, then the last and the number of all.
+fn shortened(names: &[String]) -> String {
+    match names {
+        [first, .., last] if names.len() > 6 => format!("{first} to {last} ({})", names.len()),
+        _ => names.join(", "),
+    }
+}
+
+fn firing(state: &State, alert: AlertId, step: StepKey, fired: &Fired) -> String {
+    let asked = fired.by.as_ref().map_or_else(String::new, |by| format!(", asked for by {}", who(by)));
+    let late = if fired.late.is_zero() { String::new() } else { format!(", {} late", Human(fired.late)) };
+    let round = if step.round == 0 { String::new() } else { format!(" of round {}", step.round + 1) };
+    let whom = if fired.empty { "nobody is left to tell".into() } else { told(state, alert, step) };
+    format!("step {}{round} fires: {whom}{late}{asked}", step.step + 1)
+}
+
+/// Whom a step is for, but for those who have acknowledged.
+fn told(state: &State, alert: AlertId, step: StepKey) -> String {
+    let roster = state.open.get(&alert).and_then(|open| state.rosters.get(&open.alert.roster));
+    let acks = state.open.get(&alert).into_iter().flat_map(|open| open.facts.acks.values());
+    let acked: Vec<&Name> = acks.filter_map(|ack| ack.recipient.as_ref()).collect();
+    let bound = roster.and_then(|roster| Some((roster, roster.steps.get(usize::from(step.step))?)));
+    let Some((roster, bound)) = bound else { return "nobody".into() };
+    let who = bound.reach.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name);
+    let mut names: Vec<String> = who.filter(|name| !acked.contains(name)).map(Name::to_string).collect();
+    names.dedup();
+    shortened(&names)
+}
+
+/// What one attempt is, without its address, so that many like it can be told together.
+pub(crate) fn delivery(codes: &CodesKnown, delivery: &Delivery) -> String {
+    let what = match delivery.purpose {
+        Purpose::Alert(StepKey { round: 0, step }) => format!("alert, step {}", step + 1),
+        Purpose::Alert(StepKey { round, step }) => format!("alert, step {} of round {}", step + 1, round + 1),
+        Purpose::Acknowledgement(_) => "news of the acknowledgement".into(),
+        Purpose::Comment(_) => "news of a comment".into(),
+        Purpose::End => "news of the end".into(),
+    };
+    let said = delivery.said.as_ref().map_or_else(String::new, |said| {
+        let by = said.by.split_once(':').map_or(&*said.by, |(_, name)| name);
+        format!(" ({by}: \"{}\")", said.words)
+    });
+    let attempt =
+        if delivery.attempt == 1 { String::new() } else { format!(", attempt {}", delivery.attempt) };
+    let mark =
+        delivery.repeat.map_or_else(String::new, |cause| format!(", may be a repeat ({})", cause.word()));
+    format!("{} {what}{said}{attempt}{mark}", code(codes, delivery.alert_id))
+}
+
+pub(crate) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted { .. } => "accepted".into(),
+        Outcome::Refused { then, why } => format!("refused {} \"{why}\"", then.word()),
+        Outcome::Unknown { why } => format!("unknown \"{why}\""),
+    }
+}
+
+pub(crate) fn answer(codes: &CodesKnown, answer: &Answer) -> String {
+    match answer {
+        Answer::Taken { taken, alert, recipients, copies } => {
+            let alert = alert.map_or_else(String::new, |(_, code)| format!(" {code}"));
+            match taken {
+                Taken::New => format!("new{alert}, {}, copies {copies}", persons(*recipients)),
+                Taken::Repeated => format!("repeated{alert}, copies {copies}"),
+                Taken::Resolved => format!("resolved{alert}, copies {copies}"),
+                Taken::NothingOpen => "nothing open to resolve".into(),
+            }
+        }
+        Answer::Done { alerts, .. } if alerts.is_empty() => "done".into(),
+        Answer::Done { alerts, .. } => {
+            let names: Vec<String> = alerts.iter().map(|alert| code(codes, *alert)).collect();
+            format!("done for {}", shortened(&names))
+        }
+        Answer::Refused(refusal) => format!("refused, {}", refused(refusal)),
+    }
+}
+
+fn refused(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::UnknownTarget { name } => format!("nobody is called {name}"),
+        Refusal::UnknownPolicy { name } => format!("no policy is called {name}"),
+        Refusal::NoRoute => "no route matches and there are no operators".into(),
+        Refusal::ReachesNobody => "it would reach nobody".into(),
+        Refusal::KeyReused => "the key was used for another request".into(),
+        Refusal::TooManyOpen { limit } => format!("{limit} alerts are open"),
+        Refusal::DiskFull { why } => format!("the disk is full: {why}"),
+        Refusal::NotOpen { .. } => "that alert is not open".into(),
+        Refusal::UnknownCode { code } => format!("code {code} is unknown here"),
+        Refusal::NoFurtherStep => "there is no further step".into(),
+        Refusal::TooManyComments => "it has its full number of comments".into(),
+        Refusal::NotPaused => "nothing is paused".into(),
+        Refusal::Stale { version } => format!("the directory is at version {version}"),
+    }
+}
