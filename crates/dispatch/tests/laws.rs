@@ -1,0 +1,322 @@
+//! The laws of the fold: what is known depends on the records alone, not on the way they came.
+//!
+//! Histories are those of three writers that refer to each other's records at will, earlier and later ones,
+//! real and bogus: a peer's records are not ours to trust.
+
+use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use dispatch::directory::{Address, Directory, Edition, Policy};
+use dispatch::record::{
+    Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, End, Entry, Fired,
+    Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Why,
+};
+use dispatch::state::State;
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+const WRITERS: usize = 3;
+
+/// The logs of all writers: entries by writer and place.
+type Logs = Vec<Vec<Entry>>;
+/// How far each log is known.
+type Cut = [usize; WRITERS];
+
+fn log(writer: usize) -> LogId {
+    let number = u32::try_from(writer).unwrap_or(0) + 1;
+    LogId { node: NodeId(number), boot: BootId(u64::from(number) << 32) }
+}
+
+fn id(writer: usize, place: usize) -> RecordId {
+    RecordId { log: log(writer), seq: place as u64 }
+}
+
+fn name(text: &str) -> Name {
+    Name::new(text).expect("a name")
+}
+
+/// A record in small numbers: what it is, and two numbers that pick what it is about.
+#[derive(Clone, Debug)]
+struct Seed {
+    kind: u8,
+    about: (usize, usize),
+    other: u64,
+}
+
+fn seeds() -> impl Strategy<Value = Vec<Vec<Seed>>> {
+    let seed = (0u8..20, (0..WRITERS, 0usize..14), 0u64..6).prop_map(|(kind, about, other)| Seed {
+        kind,
+        about,
+        other,
+    });
+    prop::collection::vec(prop::collection::vec(seed, 0..14), WRITERS)
+}
+
+fn logs(seeds: &[Vec<Seed>]) -> Logs {
+    let log = |(writer, seeds): (usize, &Vec<Seed>)| {
+        let mut entries: Vec<Entry> =
+            seeds.iter().enumerate().map(|(place, seed)| entry(writer, place, seed)).collect();
+        conclude_own(writer, &mut entries);
+        entries
+    };
+    seeds.iter().enumerate().map(log).collect()
+}
+
+/// Lets most outcomes be those of an attempt that their own writer announced before.
+fn conclude_own(writer: usize, entries: &mut [Entry]) {
+    let mut announced = None;
+    for (place, entry) in entries.iter_mut().enumerate() {
+        if let Record::Intent { alert, sends } = &entry.record {
+            announced = sends.first().map(|send| (*alert, send.notification, id(writer, place)));
+        } else if let Record::Done { alert, outcomes } = &mut entry.record
+            && let Some((of, notification, intent)) = announced
+        {
+            *alert = of;
+            outcomes.iter_mut().for_each(|done| (done.notification, done.intent) = (notification, intent));
+        }
+    }
+}
+
+fn entry(writer: usize, place: usize, seed: &Seed) -> Entry {
+    let (of, at) = seed.about;
+    // A record of one's own log that lies ahead would be poison; another's may.
+    let at = if of == writer { at.min(place.saturating_sub(1)) } else { at };
+    let record = record(writer, place, seed, id(of, at));
+    Entry { at: Wall(1000 + i64::try_from(seed.other).unwrap_or(0)), record }
+}
+
+fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
+    let alert = AlertId(about);
+    let at = Wall(i64::try_from(seed.other).unwrap_or(0));
+    let by = Actor::ourselves();
+    let text: Arc<str> = format!("{writer}.{place}").into();
+    let step = StepKey { round: 0, step: u16::try_from(seed.other).unwrap_or(0) };
+    match seed.kind {
+        0..=4 => Record::Accept(accepted(seed.other)),
+        5 => Record::Roster(roster(seed.other)),
+        6 => Record::Update { alert, content: content(&text) },
+        7 => {
+            let fired = Fired { at, late: Duration::ZERO, empty: false, by: None };
+            Record::StepFired { alert, step, fired }
+        }
+        8 | 9 => Record::Intent { alert, sends: vec![send(seed.other)] },
+        10 | 11 => {
+            let concluded = Concluded {
+                notification: NotificationId(u128::from(seed.other)),
+                intent: id(writer, place.saturating_sub(1)),
+                outcome: outcome(seed.other),
+            };
+            Record::Done { alert, outcomes: vec![concluded] }
+        }
+        12 => {
+            let ack = Acknowledgement { at, recipient: None, by, comment: Some(text) };
+            Record::Ack { alert, ack }
+        }
+        13 => Record::Comment { alert, comment: Comment { at, by, text } },
+        14 => Record::End { alert, end: End { at, why: Why::ByHand, by } },
+        15 | 16 => Record::Closed { alert },
+        17 => Record::Pause { by, reason: text },
+        18 => Record::Resume { pauses: vec![(about, at)], by },
+        _ if seed.other < 3 => {
+            Record::Claim(Claim { epoch: seed.other, log: about.log, from: 0, upto: about.seq })
+        }
+        _ => {
+            // One writer at a time: no two editions share a term and a version.
+            let version = (place * WRITERS + writer) as u64 + 1;
+            let edition = Edition { term: seed.other, version, directory: Arc::new(Directory::default()) };
+            Record::Directory { edition, by, summary: text }
+        }
+    }
+}
+
+fn content(text: &Arc<str>) -> Arc<Content> {
+    Arc::new(Content {
+        severity: dispatch::directory::Severity::High,
+        summary: Arc::clone(text),
+        details: "".into(),
+        labels: BTreeMap::new(),
+    })
+}
+
+fn accepted(number: u64) -> Arc<Alert> {
+    Arc::new(Alert {
+        source: name("scada"),
+        key: None,
+        fingerprint: None,
+        content: content(&"pump 3 stopped".into()),
+        code: Code { letter: 'A', number: 1 },
+        route: name("direct"),
+        roster: roster(number).id,
+        ttl: Duration::from_secs(60),
+        escalates: true,
+        system: false,
+    })
+}
+
+fn address() -> Address {
+    Address { channel: name("mail"), value: "anna@x".into() }
+}
+
+fn roster(number: u64) -> Arc<Roster> {
+    let digest = u8::try_from(number).unwrap_or(0);
+    let person =
+        Person { name: name("anna"), title: "Anna".into(), language: None, addresses: vec![address()] };
+    Arc::new(Roster {
+        id: Digest([digest; 32]),
+        policy_name: name("default"),
+        policy: Policy::default(),
+        templates: Vec::new(),
+        people: vec![person],
+        steps: vec![BoundStep { after: Duration::ZERO, reach: vec![Reach { person: 0, address: 0 }] }],
+    })
+}
+
+fn send(number: u64) -> Send {
+    Send {
+        notification: NotificationId(u128::from(number)),
+        recipient: name("anna"),
+        address: address(),
+        purpose: Purpose::Alert(StepKey::default()),
+        provider: name("smtp-a"),
+        attempt: 1,
+        repeat: None,
+    }
+}
+
+fn outcome(number: u64) -> Outcome {
+    match number % 3 {
+        0 => Outcome::Accepted { receipt: "queued".into() },
+        1 => Outcome::Refused { then: Then::RetryLater, why: "busy".into() },
+        _ => Outcome::Unknown { why: "dropped".into() },
+    }
+}
+
+/// Folds the records before `cut`; `turns` says whose record is next, again and again.
+fn fold(logs: &Logs, cut: Cut, turns: &[usize]) -> State {
+    let mut state = State::default();
+    advance(&mut state, logs, cut, turns);
+    state
+}
+
+fn advance(state: &mut State, logs: &Logs, cut: Cut, turns: &[usize]) {
+    let in_order = (0..WRITERS).flat_map(|writer| std::iter::repeat_n(writer, cut[writer]));
+    for writer in turns.iter().copied().chain(in_order) {
+        let place = usize::try_from(state.applied(log(writer))).unwrap_or(usize::MAX);
+        if place < cut[writer] {
+            state.apply(id(writer, place), &logs[writer][place]).expect("a record in its place is no poison");
+        }
+    }
+}
+
+fn cut(logs: &Logs, shares: [usize; WRITERS]) -> Cut {
+    std::array::from_fn(|writer| shares[writer] * logs[writer].len() / 100)
+}
+
+fn whole(logs: &Logs) -> Cut {
+    std::array::from_fn(|writer| logs[writer].len())
+}
+
+fn shares() -> impl Strategy<Value = [usize; WRITERS]> {
+    [0usize..=100, 0..=100, 0..=100]
+}
+
+fn turns() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(0..WRITERS, 0..60)
+}
+
+/// The alerts that some record closes.
+fn finished(logs: &Logs) -> BTreeSet<AlertId> {
+    let closed = logs
+        .iter()
+        .flatten()
+        .filter_map(|entry| if let Record::Closed { alert } = &entry.record { Some(*alert) } else { None });
+    closed.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_interleaving_folds_to_the_same_state(seeds in seeds(), one in turns(), two in turns()) {
+        let logs = logs(&seeds);
+        prop_assert_eq!(fold(&logs, whole(&logs), &one), fold(&logs, whole(&logs), &two));
+    }
+
+    #[test]
+    fn joining_is_commutative_associative_and_idempotent(
+        seeds in seeds(), a in shares(), b in shares(), c in shares(), turns in turns(),
+    ) {
+        let logs = logs(&seeds);
+        let [a, b, c] = [a, b, c].map(|shares| fold(&logs, cut(&logs, shares), &turns));
+        prop_assert_eq!(a.join(&b), b.join(&a));
+        prop_assert_eq!(a.join(&b).join(&c), a.join(&b.join(&c)));
+        prop_assert_eq!(&a.join(&a), &a);
+        prop_assert_eq!(a.join(&b).join(&b), a.join(&b));
+        prop_assert_eq!(a.join(&State::default()), a);
+    }
+
+    #[test]
+    fn joining_two_states_is_folding_what_either_has_seen(seeds in seeds(), a in shares(), b in shares()) {
+        let logs = logs(&seeds);
+        let (a, b) = (cut(&logs, a), cut(&logs, b));
+        let both = std::array::from_fn(|writer| a[writer].max(b[writer]));
+        let joined = fold(&logs, a, &[]).join(&fold(&logs, b, &[]));
+        prop_assert_eq!(joined, fold(&logs, both, &[]));
+    }
+
+    #[test]
+    fn a_record_may_come_before_or_after_a_join(seeds in seeds(), a in shares(), b in shares()) {
+        let logs = logs(&seeds);
+        let (a, b) = (cut(&logs, a), cut(&logs, b));
+        let (mine, theirs) = (fold(&logs, a, &[]), fold(&logs, b, &[]));
+        for writer in 0..WRITERS {
+            if a[writer] < b[writer] || a[writer] >= logs[writer].len() {
+                continue; // It is not the next for both, or there is none.
+            }
+            let (next, entry) = (id(writer, a[writer]), &logs[writer][a[writer]]);
+            let mut first = mine.clone();
+            first.apply(next, entry).expect("it is the next");
+            let mut last = mine.join(&theirs);
+            last.apply(next, entry).expect("it is the next of the joined state too");
+            prop_assert_eq!(first.join(&theirs), last);
+        }
+    }
+
+    #[test]
+    fn a_finished_alert_never_comes_back_with_a_stale_copy(seeds in seeds(), stale in shares()) {
+        let logs = logs(&seeds);
+        let full = fold(&logs, whole(&logs), &[]);
+        let stale = fold(&logs, cut(&logs, stale), &[]);
+        for joined in [full.join(&stale), stale.join(&full)] {
+            for alert in finished(&logs) {
+                prop_assert!(!joined.open.contains_key(&alert), "{alert} is back");
+                prop_assert!(!joined.early.contains_key(&alert), "facts of {alert} are back");
+            }
+            prop_assert_eq!(&joined, &full);
+        }
+    }
+
+    #[test]
+    fn what_is_left_after_forgetting_recovers_to_the_same_state(seeds in seeds(), turns in turns()) {
+        let logs = logs(&seeds);
+        let full = fold(&logs, whole(&logs), &turns);
+        // Only what is folded in whole is forgotten: a `Closed` that came before its `Accept` still waits.
+        let gone: BTreeSet<AlertId> =
+            finished(&logs).into_iter().filter(|alert| !full.early_closed.contains(alert)).collect();
+        let mut recovered = State::default();
+        for (writer, entries) in logs.iter().enumerate() {
+            for (place, entry) in entries.iter().enumerate() {
+                let id = id(writer, place);
+                if entry.record.alert(id).is_none_or(|alert| !gone.contains(&alert)) {
+                    recovered.recover(id, entry);
+                }
+            }
+        }
+        for (writer, entries) in logs.iter().enumerate() {
+            if !entries.is_empty() {
+                recovered.cover(log(writer), entries.len() as u64);
+            }
+        }
+        prop_assert_eq!(recovered, full);
+    }
+}
