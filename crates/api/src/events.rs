@@ -1,0 +1,239 @@
+//! What happened, as it happens: every record that became durable, for streams of server-sent events.
+//!
+//! The last ten thousand are kept, so that a client that was away for a moment misses nothing; one that was
+//! away for longer, or before a restart, is told `resync` and reads the lists again. The same goes for one
+//! that reads too slowly. (HTML Living Standard §9.2.)
+
+use crate::Server;
+use crate::auth::{Allowed, Read};
+use crate::moment;
+use crate::problem::Rejection;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use base::{AlertId, BootId, RecordId, Wall};
+use dispatch::directory::Edition;
+use dispatch::record::{Entry, Record};
+use futures_util::Stream;
+use serde_json::{Value, json};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::broadcast;
+
+/// Changes that are kept.
+const KEPT: usize = 10_000;
+/// Changes a reader may be behind before it must read the lists again.
+const BEHIND_MAX: usize = 1024;
+/// How often a silent stream says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// One record that became durable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The boot that wrote it.
+    pub epoch: BootId,
+    /// Its place in that boot's log.
+    pub seq: u64,
+    /// What kind of record.
+    pub kind: &'static str,
+    /// The alert it is about.
+    pub alert: Option<AlertId>,
+    /// When.
+    pub at: Wall,
+    /// What it says; of large records and of the directory a summary.
+    pub data: Value,
+}
+
+/// The changes of late, and those who want to hear of the next. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Changes(Arc<Shelf>);
+
+#[derive(Debug)]
+struct Shelf {
+    kept: Mutex<VecDeque<Arc<Change>>>,
+    news: broadcast::Sender<Arc<Change>>,
+    edition: Mutex<Option<Edition>>,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Changes {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        let (news, _) = broadcast::channel(BEHIND_MAX);
+        Self(Arc::new(Shelf { kept: Mutex::default(), news, edition: Mutex::default() }))
+    }
+
+    /// Tells of a record. Call it for each of this boot's records, in order, once it is durable.
+    pub fn publish(&self, id: RecordId, entry: &Entry) {
+        if let Record::Directory { edition, .. } = &entry.record {
+            self.keep(edition);
+        }
+        let (kind, data) = told(&entry.record);
+        let alert = entry.record.alert(id);
+        let change = Change { epoch: id.log.boot, seq: id.seq, kind, alert, at: entry.at, data };
+        let change = Arc::new(change);
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(Arc::clone(&change));
+        drop(self.0.news.send(change)); // Nobody may be listening.
+    }
+
+    /// Remembers a directory, unless a later one is known.
+    pub(crate) fn keep(&self, edition: &Edition) {
+        let mut kept = self.0.edition.lock().unwrap_or_else(PoisonError::into_inner);
+        let order = |edition: &Edition| (edition.term, edition.version);
+        if kept.as_ref().is_none_or(|kept| order(kept) < order(edition)) {
+            *kept = Some(edition.clone());
+        }
+    }
+
+    /// The directory in force, if it is known here.
+    pub(crate) fn edition(&self) -> Option<Edition> {
+        self.0.edition.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What came after `last`, and all that will come. With the number of what is missing, none can be given.
+    fn listen(&self, last: Option<(u64, u64)>) -> Listening {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = self.0.news.subscribe();
+        let Some((epoch, seq)) = last else {
+            return Listening { missed: VecDeque::new(), news, resync: false };
+        };
+        let known = kept.iter().any(|change| (change.epoch.0, change.seq) == (epoch, seq));
+        let later = |change: &&Arc<Change>| (change.epoch.0, change.seq) > (epoch, seq);
+        let missed = if known { kept.iter().filter(later).cloned().collect() } else { VecDeque::new() };
+        Listening { missed, news, resync: !known }
+    }
+}
+
+/// The kind of a record and what is told of it.
+fn told(record: &Record) -> (&'static str, Value) {
+    match record {
+        Record::Start { version, because } => {
+            ("start", json!({ "version": **version, "because": **because }))
+        }
+        Record::Roster(roster) => {
+            ("roster", json!({ "id": roster.id.to_string(), "people": roster.people.len() }))
+        }
+        Record::Accept(alert) => (
+            "accept",
+            json!({
+                "code": alert.code.to_string(), "source": alert.source.as_str(),
+                "severity": alert.content.severity.word(), "summary": *alert.content.summary,
+            }),
+        ),
+        Record::Update { content, .. } => {
+            ("update", json!({ "severity": content.severity.word(), "summary": *content.summary }))
+        }
+        Record::StepFired { step, fired, .. } => (
+            "step-fired",
+            json!({ "step": step.step, "round": step.round.saturating_add(1), "late_seconds": fired.late.as_secs() }),
+        ),
+        Record::Intent { sends, .. } => ("intent", json!({ "notifications": sends.len() })),
+        Record::Done { outcomes, .. } => ("done", json!({ "notifications": outcomes.len() })),
+        Record::Ack { ack, .. } => {
+            ("ack", json!({ "by": ack.by.to_string(), "comment": ack.comment.as_deref() }))
+        }
+        Record::Comment { comment, .. } => {
+            ("comment", json!({ "by": comment.by.to_string(), "text": *comment.text }))
+        }
+        Record::End { end, .. } => ("end", json!({ "by": end.by.to_string(), "why": end.why.word() })),
+        Record::Closed { .. } => ("closed", json!({})),
+        Record::Pause { by, reason } => ("pause", json!({ "by": by.to_string(), "reason": **reason })),
+        Record::Resume { by, .. } => ("resume", json!({ "by": by.to_string() })),
+        Record::Claim(claim) => ("claim", json!({ "log": claim.log.to_string(), "epoch": claim.epoch })),
+        Record::Directory { edition, by, summary } => (
+            "directory",
+            json!({ "term": edition.term, "version": edition.version, "by": by.to_string(), "summary": **summary }),
+        ),
+        Record::Provider { provider, to, because } => {
+            ("provider", json!({ "provider": provider.as_str(), "to": **to, "because": **because }))
+        }
+        Record::Note { by, what } => ("note", json!({ "by": by.to_string(), "what": **what })),
+    }
+}
+
+/// A reader's place.
+struct Listening {
+    missed: VecDeque<Arc<Change>>,
+    news: broadcast::Receiver<Arc<Change>>,
+    resync: bool,
+}
+
+impl Listening {
+    /// The next event; waits for it. None when the node stops.
+    async fn next(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+        if std::mem::take(&mut self.resync) {
+            return Some((Ok(resync()), self));
+        }
+        if let Some(change) = self.missed.pop_front() {
+            return Some((Ok(event(&change)), self));
+        }
+        match self.news.recv().await {
+            Ok(change) => Some((Ok(event(&change)), self)),
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                // It goes on with what comes from here; the lists tell the rest.
+                self.news = self.news.resubscribe();
+                Some((Ok(resync()), self))
+            }
+            Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+fn resync() -> Event {
+    Event::default().event("resync").data("{}")
+}
+
+fn event(change: &Change) -> Event {
+    let body = json!({
+        "kind": change.kind,
+        "alert": change.alert.map(|alert| alert.to_string()),
+        "at": moment::written(change.at),
+        "data": change.data,
+    });
+    let id = format!("{:x}-{}", change.epoch.0, change.seq);
+    Event::default().id(id).event(change.kind).data(body.to_string())
+}
+
+/// Streams what happens.
+///
+/// Each event has the id `EPOCH-NUMBER`; a client that comes back with Last-Event-ID gets what it missed, or
+/// the event `resync`, after which it must read the lists again.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen")),
+    responses((status = 200, content_type = "text/event-stream", body = String, description = "Server-sent events"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn stream(
+    State(shared): Server,
+    _: Allowed<Read>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    streamed(&shared.api.changes, &headers)
+}
+
+/// The stream for a client with these headers.
+pub(crate) fn streamed(
+    changes: &Changes,
+    headers: &HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<>> {
+    // An id that is not one of ours is of another boot: a number that is never kept.
+    let last = headers.get("last-event-id").map(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        text.split_once('-')
+            .and_then(|(epoch, seq)| Some((u64::from_str_radix(epoch, 16).ok()?, seq.parse().ok()?)))
+            .unwrap_or((u64::MAX, u64::MAX))
+    });
+    let listening = changes.listen(last);
+    Sse::new(futures_util::stream::unfold(listening, Listening::next))
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
