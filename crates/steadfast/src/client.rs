@@ -1,0 +1,331 @@
+//! Talks to nodes over HTTP: several in turn, with one idempotency key, and puts their problems into words.
+//!
+//! Separate from the commands, which say what they want and are not concerned with which node answers.
+//!
+//! A host that cannot be reached is passed over. One that was reached and then fell silent may have done what
+//! was asked, so only a request that may arrive twice goes on to the next.
+
+use crate::exit::{Exit, Failure, Fault, Outcome};
+use crate::place::Place;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// How long connecting may take before the next host is tried.
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// How long an answer may be silent. Longer than the node's own limit of 30 s and its keep-alive of 15 s.
+const SILENCE_MAX: Duration = Duration::from_secs(45);
+/// How often all hosts are tried while one of them says that it is only busy.
+const ROUNDS_MAX: u32 = 3;
+/// The longest wait that a busy node may ask for, in seconds; past it we give up at once.
+const RETRY_AFTER_S_MAX: u64 = 5;
+
+/// A way to the nodes, for one run of the program.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    hosts: Vec<Url>,
+    /// The host that answered last, which is asked first.
+    turn: Cell<usize>,
+    token: Result<String, String>,
+    key: String,
+}
+
+/// What is asked of a node.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    method: Method,
+    path: Vec<String>,
+    pairs: Vec<(&'static str, String)>,
+    body: Option<(&'static str, String)>,
+    headers: Vec<(header::HeaderName, String)>,
+    twice: bool,
+}
+
+/// What a node answered, if it was not a problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// The body, as it came.
+    pub(crate) body: String,
+    /// The version of what was read.
+    pub(crate) etag: Option<String>,
+}
+
+/// One problem, as in RFC 9457.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Problem {
+    title: String,
+    detail: Option<String>,
+    errors: Vec<Fault>,
+}
+
+/// Why a host gave no answer to keep.
+struct Passed {
+    why: Failure,
+    /// The next host may be asked.
+    next: bool,
+    /// Seconds after which this host may be asked again.
+    again: Option<u64>,
+}
+
+impl Ask {
+    fn new(method: Method, path: &[&str]) -> Self {
+        // Reading, putting and deleting twice is the same as once (RFC 9110 §9.2.2).
+        let twice = method != Method::POST;
+        let path = path.iter().map(|&part| part.to_owned()).collect();
+        Self { method, path, pairs: Vec::new(), body: None, headers: Vec::new(), twice }
+    }
+
+    /// Reads what is at `/api/v1/` and the path.
+    pub(crate) fn get(path: &[&str]) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// Has something done.
+    pub(crate) fn post(path: &[&str], body: &serde_json::Value) -> Self {
+        Self::new(Method::POST, path).body("application/json", body.to_string())
+    }
+
+    /// Puts something in its place.
+    pub(crate) fn put(path: &[&str]) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
+    /// Removes something.
+    pub(crate) fn delete(path: &[&str]) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
+    /// With a body of this media type.
+    pub(crate) fn body(mut self, media: &'static str, body: String) -> Self {
+        self.body = Some((media, body));
+        self
+    }
+
+    /// With a query parameter.
+    pub(crate) fn pair(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.pairs.push((name, value.into()));
+        self
+    }
+
+    /// With a query parameter, if there is a value.
+    pub(crate) fn maybe(self, name: &'static str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => self.pair(name, value),
+            None => self,
+        }
+    }
+
+    /// With a header.
+    pub(crate) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// It may arrive twice without harm.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.twice = true;
+        self
+    }
+}
+
+impl Answer {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// `Failed` if it is not what this program expects: the node is of another version.
+    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self) -> Outcome<T> {
+        serde_json::from_str(&self.body)
+            .map_err(|error| Failure::failed(format!("the node's answer is not understood: {error}")))
+    }
+}
+
+impl Client {
+    /// A client for the nodes of `place`. `key` is the idempotency key of everything it sends; a new one if
+    /// none is given.
+    ///
+    /// # Errors
+    /// If the certificates are not usable.
+    pub(crate) fn new(place: Place, key: Option<String>) -> Outcome<Self> {
+        // Already installed if there was a client before; it is the same one.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("steadfast/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT_MAX)
+            .read_timeout(SILENCE_MAX)
+            .redirect(reqwest::redirect::Policy::none()) // The token is for the host that was named.
+            .tls_certs_only(place.trusted)
+            .build()
+            .map_err(|error| Failure::failed(format!("certificates: {}", chain(&error))))?;
+        let key = key.map_or_else(new_key, Ok)?;
+        Ok(Self { http, hosts: place.hosts, turn: Cell::new(0), token: place.token, key })
+    }
+
+    /// Asks, and waits for the whole answer.
+    ///
+    /// # Errors
+    /// The node's problem in words, with its code; `Unreachable`, with each host's reason, if none took it.
+    pub(crate) async fn ask(&self, ask: Ask) -> Outcome<Answer> {
+        let mut round = 1;
+        loop {
+            let (answer, again) = self.ask_in_turn(&ask, read_all).await;
+            match (answer, again) {
+                (Err(_), Some(seconds)) if round < ROUNDS_MAX => {
+                    round += 1;
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                }
+                (answer, _) => return answer,
+            }
+        }
+    }
+
+    /// Asks for a stream, and gives it as soon as it begins.
+    ///
+    /// # Errors
+    /// As for [`Self::ask`].
+    pub(crate) async fn stream(&self, ask: Ask) -> Outcome<Response> {
+        self.ask_in_turn(&ask, async |response| Ok(response)).await.0
+    }
+
+    /// Moves on from a host that broke off a stream.
+    pub(crate) fn next_host(&self) {
+        self.turn.set((self.turn.get() + 1) % self.hosts.len());
+    }
+
+    /// Each host once; with it, how many seconds to wait if all that is wrong is that some are busy.
+    async fn ask_in_turn<T>(
+        &self,
+        ask: &Ask,
+        take: impl AsyncFn(Response) -> reqwest::Result<T>,
+    ) -> (Outcome<T>, Option<u64>) {
+        let (mut why, mut again) = (Vec::new(), None);
+        for _ in 0..self.hosts.len() {
+            match self.ask_host(ask, &take).await {
+                Ok(answer) => return (Ok(answer), None),
+                Err(passed) if !passed.next => return (Err(passed.why), None),
+                Err(passed) => {
+                    why.push(passed.why.text);
+                    again = again.or(passed.again);
+                    self.next_host();
+                }
+            }
+        }
+        (Err(Failure::new(Exit::Unreachable, why.join("\n"))), again)
+    }
+
+    async fn ask_host<T>(
+        &self,
+        ask: &Ask,
+        take: &impl AsyncFn(Response) -> reqwest::Result<T>,
+    ) -> Result<T, Passed> {
+        let host = &self.hosts[self.turn.get()];
+        let silent = |error: reqwest::Error| silent(host, &error, ask.twice);
+        let response = self.request(host, ask).send().await.map_err(silent)?;
+        if response.status().is_success() {
+            return take(response).await.map_err(silent);
+        }
+        let status = response.status();
+        let retry_after =
+            response.headers().get(header::RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
+        let body = response.text().await.map_err(silent)?;
+        Err(self.passed(host, status, retry_after, &body))
+    }
+
+    fn request(&self, host: &Url, ask: &Ask) -> RequestBuilder {
+        let mut url = host.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(&ask.path);
+        }
+        if !ask.pairs.is_empty() {
+            url.query_pairs_mut().extend_pairs(&ask.pairs);
+        }
+        let mut request = self.http.request(ask.method.clone(), url).header("idempotency-key", &self.key);
+        if let Ok(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        for (name, value) in &ask.headers {
+            request = request.header(name, value);
+        }
+        match &ask.body {
+            Some((media, body)) => request.header(header::CONTENT_TYPE, *media).body(body.clone()),
+            None => request,
+        }
+    }
+
+    /// What an answer of 300 or more means: for the person, and for whether another host is asked.
+    fn passed(&self, host: &Url, status: StatusCode, retry_after: Option<u64>, body: &str) -> Passed {
+        let problem: Problem = serde_json::from_str(body).unwrap_or_default();
+        let mut text = words(&problem, status);
+        if let (StatusCode::UNAUTHORIZED, Err(why)) = (status, &self.token) {
+            text = format!("{text}\nno token was given: {why}");
+        }
+        // Refused before anything was done, and another node may have room.
+        let next = matches!(status.as_u16(), 502 | 503 | 507);
+        if next {
+            text = format!("{}: {text}", authority(host));
+        }
+        let mut why = Failure::new(Exit::of_status(status.as_u16()), text);
+        why.faults = problem.errors;
+        Passed { why, next, again: retry_after.filter(|seconds| next && *seconds <= RETRY_AFTER_S_MAX) }
+    }
+}
+
+async fn read_all(response: Response) -> reqwest::Result<Answer> {
+    let etag = response.headers().get(header::ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    Ok(Answer { body: response.text().await?, etag })
+}
+
+/// A host that gave no answer, or only half of one.
+fn silent(host: &Url, error: &reqwest::Error, twice: bool) -> Passed {
+    let host = authority(host);
+    if error.is_connect() || twice {
+        let why = Failure::new(Exit::Unreachable, format!("{host} cannot be reached: {}", chain(error)));
+        return Passed { why, next: true, again: None };
+    }
+    let text = format!("{host} fell silent: {}\nit may or may not have done what was asked", chain(error));
+    Passed { why: Failure::new(Exit::Unreachable, text), next: false, again: None }
+}
+
+/// Host and port, as people know it.
+fn authority(host: &Url) -> String {
+    let name = host.host_str().unwrap_or_default();
+    host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+/// The last cause of an error, which is the one that helps: "connection refused" and not "error sending
+/// request".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(cause) = last.source() {
+        last = cause;
+    }
+    last.to_string()
+}
+
+/// A problem in words: what, and then each fault on a line of its own.
+fn words(problem: &Problem, status: StatusCode) -> String {
+    let title =
+        if problem.title.is_empty() { format!("the node answered {status}") } else { problem.title.clone() };
+    // A detail that repeats one of the faults would be said twice.
+    let told = |detail: &str| problem.errors.iter().any(|fault| detail.contains(&fault.detail));
+    let mut text = match &problem.detail {
+        Some(detail) if *detail != title && !told(detail) => format!("{title}: {detail}"),
+        Some(_) | None => title,
+    };
+    for fault in &problem.errors {
+        let place = fault.pointer.trim_start_matches('/').replace('/', ".");
+        let separator = if place.is_empty() { "" } else { ": " };
+        text.extend(["\n  ", &place, separator, &fault.detail]);
+    }
+    crate::output::harmless(&text)
+}
+
+/// A key that nobody else has: 128 random bits.
+fn new_key() -> Outcome<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::failed(format!("no random bits: {error}")))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Orders of an operator: acknowledge, comment, close, escalate, cancel, pause and resume.
+//!
+//! Separate from `alerts`, which only looks. Each order answers with the alerts it met.
+
+use crate::args::{Ack, Close, Comment, EscalateNow, Pause, Pending, Resume, Sure};
+use crate::client::{Answer, Ask, Client};
+use crate::exit::Outcome;
+use crate::forms::{AlertPage, Met};
+use crate::output::{Output, count};
+use serde_json::{Value, json};
+
+/// `ack`.
+pub(crate) async fn acknowledge(client: &Client, out: &mut Output, args: &Ack) -> Outcome {
+    if args.all {
+        confirm_all(client, out, "acknowledge", args.sure).await?;
+    }
+    let mut body = chosen(&args.alerts, args.all);
+    put(&mut body, "recipient", args.recipient.as_deref());
+    put(&mut body, "comment", args.comment.as_deref());
+    // Acknowledging twice is acknowledging once, unless the comment would be there twice.
+    let mut ask = Ask::post(&["alerts", "acknowledge"], &body);
+    if args.comment.is_none() {
+        ask = ask.repeatable();
+    }
+    met(out, &client.ask(ask).await?, "acknowledged")
+}
+
+/// `comment`.
+pub(crate) async fn comment(client: &Client, out: &mut Output, args: &Comment) -> Outcome {
+    let ask = Ask::post(&["alerts", &args.alert, "comment"], &json!({ "text": args.text }));
+    met(out, &client.ask(ask).await?, "commented")
+}
+
+/// `close`: one call for each alert, so that the answer says which one is not there.
+pub(crate) async fn close(client: &Client, out: &mut Output, args: &Close) -> Outcome {
+    for alert in &args.alerts {
+        let ask = Ask::post(&["alerts", alert, "close"], &json!({})).repeatable();
+        met(out, &client.ask(ask).await?, "closed")?;
+    }
+    Ok(())
+}
+
+/// `escalate-now`.
+pub(crate) async fn escalate(client: &Client, out: &mut Output, args: &EscalateNow) -> Outcome {
+    let ask = Ask::post(&["alerts", &args.alert, "escalate"], &json!({}));
+    met(out, &client.ask(ask).await?, "escalated")
+}
+
+/// `pending …`.
+pub(crate) async fn pending(client: &Client, out: &mut Output, args: &Pending) -> Outcome {
+    let Pending::Delete { alerts, all, sure } = args;
+    if *all {
+        confirm_all(client, out, "cancel", *sure).await?;
+    } else {
+        out.confirm(&format!("cancel {}? what is unsent stays unsent.", alerts.join(", ")), sure.yes)?;
+    }
+    let ask = Ask::post(&["pending", "delete"], &chosen(alerts, *all)).repeatable();
+    met(out, &client.ask(ask).await?, "cancelled")
+}
+
+/// `pause`.
+pub(crate) async fn pause(client: &Client, out: &mut Output, args: &Pause) -> Outcome {
+    let ask = Ask::post(&["pause"], &json!({ "reason": args.reason })).repeatable();
+    let answer = client.ask(ask).await?;
+    out.answer(&answer.body, || Ok("paused: nothing is sent until `steadfast resume`".into()))
+}
+
+/// `resume`.
+pub(crate) async fn resume(client: &Client, out: &mut Output, args: &Resume) -> Outcome {
+    if args.discard {
+        out.confirm("cancel everything that waited?", args.sure.yes)?;
+    }
+    let ask = Ask::post(&["resume"], &json!({ "discard": args.discard })).repeatable();
+    let answer = client.ask(ask).await?;
+    let waited = if args.discard { "is cancelled" } else { "is sent now" };
+    out.answer(&answer.body, || Ok(format!("resumed: what waited {waited}")))
+}
+
+/// Asks with the number of alerts it would meet.
+async fn confirm_all(client: &Client, out: &mut Output, verb: &str, sure: Sure) -> Outcome {
+    if sure.yes {
+        return Ok(());
+    }
+    let ask = Ask::get(&["alerts"]).pair("state", "open").pair("limit", "500");
+    let page: AlertPage = client.ask(ask).await?.read()?;
+    let more = if page.next_cursor.is_some() { "more than " } else { "" };
+    out.confirm(&format!("{verb} all alerts ({more}{})?", page.alerts.len()), false)
+}
+
+fn chosen(alerts: &[String], all: bool) -> Value {
+    if all { json!({ "all": true }) } else { json!({ "alerts": alerts }) }
+}
+
+fn put(body: &mut Value, key: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        body[key] = json!(value);
+    }
+}
+
+/// Says which alerts an order met.
+fn met(out: &mut Output, answer: &Answer, done: &str) -> Outcome {
+    out.answer(&answer.body, || {
+        let met: Met = answer.read()?;
+        let names: Vec<_> = met
+            .alerts
+            .iter()
+            .map(|it| if it.code.is_empty() { it.id.clone() } else { it.code.clone() })
+            .collect();
+        Ok(match names.len() {
+            0 => format!("{done}: none"),
+            many @ 9.. => format!("{done} {}", count(many, "alert")),
+            _ => format!("{done} {}", names.join(", ")),
+        })
+    })
+}
