@@ -13,7 +13,7 @@ pub use variables::{RenderInput, VARIABLES, Variable};
 use base::limits::MESSAGE_BYTES_MAX;
 use base::{LogId, Name, NodeId, RecordId};
 use dispatch::directory::{Directory, Template};
-use dispatch::record::{Purpose, StepKey};
+use dispatch::record::{Content, Purpose, StepKey};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use record::document::Problem;
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,11 +223,16 @@ impl Renderer {
     }
 }
 
-/// What a template and a footnote look like with made-up data.
+/// What a template and a footnote look like with made-up data, for an alert that says `content` where that is
+/// given.
 ///
 /// # Errors
 /// As for [`Renderer::new`], with pointers relative to the template: `/body`, `/subject`, `/footnote`.
-pub fn preview(template: &Template, footnote: Option<&str>) -> Result<Rendered, Vec<Problem>> {
+pub fn preview(
+    template: &Template,
+    footnote: Option<&str>,
+    content: Option<&Content>,
+) -> Result<Rendered, Vec<Problem>> {
     // Any name will do.
     let name = template.channel.clone();
     let mut renderer = Renderer::built_in();
@@ -244,6 +249,7 @@ pub fn preview(template: &Template, footnote: Option<&str>) -> Result<Rendered, 
     let templates = [name];
     let mut policy = input.policy.clone();
     policy.footnote = footnote.map(Into::into);
+    input.content = content.unwrap_or(input.content);
     input.channel = &template.channel;
     input.language = template.language.as_ref();
     input.templates = &templates;

@@ -1,0 +1,91 @@
+//! Says what is wrong with a node file, and where.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// What is wrong with a node file: file, line, key, and the remedy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    file: PathBuf,
+    line: Option<usize>,
+    why: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.why)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl ConfigError {
+    pub(crate) fn whole(file: &Path, why: String) -> Self {
+        Self { file: file.to_owned(), line: None, why }
+    }
+}
+
+/// The text of a node file, to find lines in.
+pub(crate) struct Lines<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) text: &'a str,
+}
+
+impl Lines<'_> {
+    /// What the TOML reader did not like.
+    pub(crate) fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+        let line = error.span().map(|span| self.line_of(&span));
+        let key = error.span().and_then(|span| self.text.get(span)).unwrap_or_default().to_owned();
+        let mut why = error.message().replace('`', "\"");
+        if let Some(expected) = why.strip_prefix(&format!("unknown field \"{key}\", expected ")) {
+            let choices: Vec<&str> = expected.split('"').skip(1).step_by(2).collect();
+            why = format!("there is no key {key:?}{}", nearest(&key, &choices));
+        }
+        ConfigError { file: self.path.to_owned(), line, why }
+    }
+
+    /// What is wrong with the value of `key`, wherever that stands.
+    pub(crate) fn at(&self, key: &str, why: &dyn fmt::Display) -> ConfigError {
+        ConfigError { file: self.path.to_owned(), line: self.find(key, 0), why: format!("{key}: {why}") }
+    }
+
+    /// What is wrong with `key` in the table of that number in an array of tables.
+    pub(crate) fn in_table(&self, array: &str, index: usize, key: &str, why: &str) -> ConfigError {
+        let header = format!("[[{array}]]");
+        let mut headers = self.text.lines().enumerate().filter(|(_, line)| line.trim() == header);
+        let start = headers.nth(index).map(|(at, _)| at);
+        let line = start.map(|start| self.find(key, start).unwrap_or(start + 1));
+        ConfigError { file: self.path.to_owned(), line, why: format!("{array}[{index}].{key}: {why}") }
+    }
+
+    fn find(&self, key: &str, from: usize) -> Option<usize> {
+        let found = self.text.lines().enumerate().skip(from).find(|(at, line)| {
+            let is_key = line.split_once('=').is_some_and(|(name, _)| name.trim() == key);
+            is_key && (from == 0 || !self.another_table(from, *at))
+        });
+        found.map(|(at, _)| at + 1)
+    }
+
+    /// Another table begins between the header at `start` and line `at`.
+    fn another_table(&self, start: usize, at: usize) -> bool {
+        self.text.lines().skip(start + 1).take(at.saturating_sub(start)).any(|line| line.trim().starts_with('['))
+    }
+
+    fn line_of(&self, span: &Range<usize>) -> usize {
+        self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
+    }
+}
+
+/// `; did you mean "x"?`, or all of the choices where none is near.
+pub(crate) fn nearest(word: &str, choices: &[&str]) -> String {
+    let near = choices.iter().map(|choice| (strsim::damerau_levenshtein(word, choice), choice)).min();
+    match near {
+        Some((distance, choice)) if distance * 2 <= choice.len() => format!("; did you mean {choice:?}?"),
+        Some(_) | None => format!("; there are {}", choices.join(", ")),
+    }
+}

@@ -1,0 +1,222 @@
+//! The only loop: wait for something (async, decides nothing), let the core decide (sync, pure), execute.
+//!
+//! Everything that happens to a node passes through here in one order, so the core needs no locks and its
+//! decisions can be told afterwards. A turn takes all that has arrived, up to a bound, and hands the ledger
+//! one batch: that is the group commit.
+
+use crate::clock::Clock;
+use crate::outbox::Outbox;
+use crate::publish::Publisher;
+use api::Call;
+use base::{AlertId, LogId, Now, RecordId};
+use dispatch::record::{Concluded, Entry};
+use dispatch::{Answer, Dispatch, Effect, Input, Ticket};
+use ledger::{Ledger, LedgerEvent};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// Calls taken in one turn before what they caused is executed.
+const CALLS_PER_TURN: usize = 256;
+/// Reports taken in one turn.
+const REPORTS_PER_TURN: usize = 1024;
+/// How long attempts under way may take to finish when the node stops. What takes longer is repeated, marked,
+/// at the next start.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+/// How often the history is pruned, in units of [`REMEMBER_EVERY`].
+const PRUNE_EVERY: u64 = 120;
+/// How often the clocks are written down.
+const REMEMBER_EVERY: Duration = Duration::from_secs(30);
+
+/// Why the loop ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Somebody asked for it.
+    Asked,
+    /// The ledger failed; nothing can be made durable.
+    Ledger(String),
+}
+
+/// What arrives from the threads and tasks of the node.
+pub(crate) struct Arrivals {
+    pub(crate) calls: mpsc::Receiver<Call>,
+    pub(crate) reports: mpsc::UnboundedReceiver<(AlertId, Concluded)>,
+    pub(crate) ledger: mpsc::UnboundedReceiver<LedgerEvent>,
+    pub(crate) stop: oneshot::Receiver<()>,
+}
+
+/// The loop and what it executes effects with.
+pub(crate) struct EventLoop {
+    pub(crate) core: Dispatch,
+    pub(crate) clock: Clock,
+    pub(crate) log: LogId,
+    pub(crate) ledger: Ledger,
+    pub(crate) outbox: Outbox,
+    pub(crate) publisher: Publisher,
+    pub(crate) tickets: BTreeMap<Ticket, oneshot::Sender<Answer>>,
+    pub(crate) last_ticket: u64,
+    /// How long finished alerts can be looked up.
+    pub(crate) history_keep: Duration,
+    /// How often the clocks were written down.
+    pub(crate) remembered: u64,
+}
+
+/// One thing to do next.
+enum Arrival {
+    Call(Box<Call>),
+    Reports(Vec<(AlertId, Concluded)>),
+    Ledger(LedgerEvent),
+    Time,
+    Remember,
+    Stop,
+}
+
+impl EventLoop {
+    /// Runs until asked to stop, or until the ledger fails.
+    pub(crate) async fn run(mut self, mut arrivals: Arrivals, first: Vec<Effect>) -> Ending {
+        self.execute(first);
+        let mut remember = tokio::time::interval(REMEMBER_EVERY);
+        let mut draining: Option<tokio::time::Instant> = None;
+        loop {
+            let arrival = self.select(&mut arrivals, &mut remember, draining).await;
+            match arrival {
+                Arrival::Stop if draining.is_some() => return self.finish(Ending::Asked),
+                Arrival::Stop => draining = Some(tokio::time::Instant::now() + DRAIN_MAX),
+                Arrival::Call(_) | Arrival::Reports(_) | Arrival::Ledger(_) | Arrival::Time | Arrival::Remember => (),
+            }
+            if let Some(ending) = self.turn(arrival, &mut arrivals) {
+                return self.finish(ending);
+            }
+            if draining.is_some() && self.core.is_drained() {
+                return self.finish(Ending::Asked);
+            }
+        }
+    }
+
+    /// Waits for the next thing, and decides nothing.
+    async fn select(
+        &mut self,
+        arrivals: &mut Arrivals,
+        remember: &mut tokio::time::Interval,
+        draining: Option<tokio::time::Instant>,
+    ) -> Arrival {
+        let now = self.clock.now();
+        let wait = self.core.deadline(now).map_or(Duration::from_secs(3600), |next| self.clock.until(next.at));
+        let given_up = draining.unwrap_or_else(|| tokio::time::Instant::now() + DRAIN_MAX);
+        let mut reports = Vec::new();
+        tokio::select! {
+            biased;
+            _ = &mut arrivals.stop, if draining.is_none() => Arrival::Stop,
+            () = tokio::time::sleep_until(given_up), if draining.is_some() => Arrival::Stop,
+            Some(event) = arrivals.ledger.recv() => Arrival::Ledger(event),
+            _ = arrivals.reports.recv_many(&mut reports, REPORTS_PER_TURN) => Arrival::Reports(reports),
+            Some(call) = arrivals.calls.recv(), if draining.is_none() => Arrival::Call(Box::new(call)),
+            _ = remember.tick() => Arrival::Remember,
+            () = tokio::time::sleep(wait) => Arrival::Time,
+        }
+    }
+
+    /// Lets the core decide on one arrival and on the calls that came with it, and executes the outcome.
+    fn turn(&mut self, arrival: Arrival, arrivals: &mut Arrivals) -> Option<Ending> {
+        let now = self.clock.now();
+        let mut effects = Vec::new();
+        match arrival {
+            Arrival::Stop => self.core.handle(now, Input::Drain, &mut effects),
+            Arrival::Remember => self.remember(now),
+            Arrival::Time => self.core.handle(now, Input::Deadline, &mut effects),
+            Arrival::Reports(reports) => self.core.handle(now, Input::Report(reports), &mut effects),
+            Arrival::Ledger(event) => {
+                if let Some(ending) = self.ledger_event(now, event, &mut effects) {
+                    return Some(ending);
+                }
+            }
+            Arrival::Call(call) => {
+                self.call(now, *call, &mut effects);
+                for _ in 1..CALLS_PER_TURN {
+                    let Ok(call) = arrivals.calls.try_recv() else { break };
+                    self.call(now, call, &mut effects);
+                }
+            }
+        }
+        self.execute(effects);
+        None
+    }
+
+    /// Writes the clocks down, and now and then lets go of old history.
+    fn remember(&mut self, now: Now) {
+        self.clock.remember();
+        self.remembered += 1;
+        if self.remembered % PRUNE_EVERY == 1 && !now.suspect {
+            self.ledger.prune(now.wall - self.history_keep);
+        }
+    }
+
+    fn call(&mut self, now: Now, call: Call, effects: &mut Vec<Effect>) {
+        match call {
+            Call::Put { make, answer } => {
+                self.last_ticket += 1;
+                let ticket = Ticket(self.last_ticket);
+                self.tickets.insert(ticket, answer);
+                self.core.handle(now, make(ticket), effects);
+            }
+            Call::Read(read) => read(&self.core, now),
+        }
+    }
+
+    fn ledger_event(&mut self, now: Now, event: LedgerEvent, effects: &mut Vec<Effect>) -> Option<Ending> {
+        match event {
+            LedgerEvent::Stored { log, upto } if log == self.log => {
+                self.publisher.stored(upto);
+                self.core.handle(now, Input::Stored { upto, copies: 1 }, effects);
+                None
+            }
+            LedgerEvent::Stored { .. } => None, // Of a peer's log; nobody waits for it here.
+            LedgerEvent::Full { why } => {
+                tracing::error!(%why, "the disk is full; new alerts are refused");
+                self.core.handle(now, Input::Disk { full: Some(why.into()) }, effects);
+                None
+            }
+            LedgerEvent::Roomy => {
+                tracing::info!("the disk has room again; alerts are accepted");
+                self.core.handle(now, Input::Disk { full: None }, effects);
+                None
+            }
+            LedgerEvent::Failed { why } => Some(Ending::Ledger(why)),
+        }
+    }
+
+    /// Executes effects in order; the records of one turn go to the ledger together.
+    fn execute(&mut self, effects: Vec<Effect>) {
+        let mut batch: Vec<(RecordId, Entry)> = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Append { id, entry } => {
+                    self.outbox.follow(&entry.record);
+                    self.publisher.expect(id, entry.clone());
+                    batch.push((id, entry));
+                }
+                Effect::Deliver(delivery) => self.outbox.deliver(*delivery),
+                Effect::Answer { ticket, answer } => {
+                    if let Some(waiting) = self.tickets.remove(&ticket) {
+                        drop(waiting.send(answer)); // A client that hung up needs no answer.
+                    }
+                }
+                Effect::Forget { alerts, rosters } => self.ledger.forget(alerts, rosters),
+            }
+        }
+        if !batch.is_empty() {
+            self.ledger.append(batch);
+        }
+    }
+
+    fn finish(self, ending: Ending) -> Ending {
+        self.clock.remember();
+        match self.ledger.close() {
+            Ok(()) => ending,
+            Err(error) => match ending {
+                Ending::Asked => Ending::Ledger(error.to_string()),
+                Ending::Ledger(why) => Ending::Ledger(why),
+            },
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Judges a directory as a node would at its start: names, addresses of the channels, times, templates.
+
+use crate::render::Renderer;
+use channel::CHANNELS;
+use dispatch::directory::Directory;
+use record::document::{ChannelRule, Document, Lines, Problem, Rules, read_toml};
+use std::path::Path;
+
+/// The directory that a document describes, if there is nothing wrong with it.
+///
+/// # Errors
+/// Every problem, with a pointer to its place.
+pub fn directory(document: &Document) -> Result<Directory, Vec<Problem>> {
+    let channels: Vec<ChannelRule<'_>> =
+        CHANNELS.iter().map(|kind| ChannelRule { name: kind.name, check: kind.check_address }).collect();
+    let zone_known = |name: &str| jiff::tz::TimeZone::get(name).is_ok();
+    let directory = document.resolve(&Rules { channels: &channels, zone_known })?;
+    Renderer::new(&directory)?;
+    Ok(directory)
+}
+
+/// The same for a TOML file.
+///
+/// # Errors
+/// Every problem as `file:line:column: what, and the nearest valid choice`.
+pub fn directory_file(file: &Path) -> Result<Directory, Vec<String>> {
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("{shown}: cannot be read: {error}")])?;
+    let document = read_toml(&text, &shown).map_err(|located| vec![located.to_string()])?;
+    directory(&document).map_err(|problems| {
+        let lines = Lines::new(&text);
+        problems.into_iter().map(|problem| lines.located(problem, &shown).to_string()).collect()
+    })
+}

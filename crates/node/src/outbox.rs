@@ -1,0 +1,68 @@
+//! Hands deliveries to the providers: rendering and sending happen in tasks, never in the loop.
+//!
+//! Every delivery ends in exactly one report. A channel that panics is a failed attempt of unknown outcome,
+//! not the end of the node.
+
+use crate::letter::Letters;
+use base::{AlertId, Name};
+use channel::Channel;
+use dispatch::Delivery;
+use dispatch::record::{Concluded, Outcome, Record};
+use futures_util::FutureExt as _;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// The way out of the loop.
+pub(crate) struct Outbox {
+    providers: BTreeMap<Name, Arc<dyn Channel>>,
+    letters: Arc<Letters>,
+    reports: mpsc::UnboundedSender<(AlertId, Concluded)>,
+}
+
+impl Outbox {
+    pub(crate) fn new(
+        providers: BTreeMap<Name, Arc<dyn Channel>>,
+        letters: Arc<Letters>,
+        reports: mpsc::UnboundedSender<(AlertId, Concluded)>,
+    ) -> Self {
+        Self { providers, letters, reports }
+    }
+
+    /// Keeps up with the directory: templates are compiled once for each of its versions.
+    pub(crate) fn follow(&self, record: &Record) {
+        if let Record::Directory { edition, .. } = record {
+            self.letters.adopt(&edition.directory);
+        }
+    }
+
+    /// Makes an attempt in a task of its own. As many are under way at once as providers offered to take.
+    pub(crate) fn deliver(&self, delivery: Delivery) {
+        let provider = self.providers.get(&delivery.provider).map(Arc::clone);
+        let letters = Arc::clone(&self.letters);
+        let reports = self.reports.clone();
+        tokio::spawn(async move {
+            let alert = delivery.alert_id;
+            let (notification, intent) = (delivery.notification, delivery.intent);
+            let outcome = attempt(provider, letters, delivery).await;
+            let concluded = Concluded { notification, intent, outcome };
+            // Only a loop that has ended no longer listens; the next boot will find the attempt unfinished.
+            drop(reports.send((alert, concluded)));
+        });
+    }
+}
+
+async fn attempt(provider: Option<Arc<dyn Channel>>, letters: Arc<Letters>, delivery: Delivery) -> Outcome {
+    let Some(provider) = provider else {
+        return Outcome::Unknown { why: "the provider is not configured on this node".into() };
+    };
+    let sent = AssertUnwindSafe(async move {
+        let message = letters.write(&delivery);
+        provider.deliver(&message).await
+    });
+    sent.catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a channel panicked; the attempt counts as unknown");
+        Outcome::Unknown { why: "the channel failed in a way that is a fault of ours".into() }
+    })
+}

@@ -1,0 +1,75 @@
+//! Tells the world what became durable: live changes for the API, lines for the log and for syslog, counters.
+//!
+//! One fact, three voices: all are made from the record itself, so they cannot drift apart.
+
+use crate::metrics::Metrics;
+use crate::syslog::Syslog;
+use api::Changes;
+use base::RecordId;
+use dispatch::record::{Entry, Record};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Publishes records once they are durable.
+pub(crate) struct Publisher {
+    changes: Changes,
+    metrics: Arc<Metrics>,
+    syslog: Option<Syslog>,
+    waiting: VecDeque<(RecordId, Entry)>,
+}
+
+impl Publisher {
+    pub(crate) fn new(changes: Changes, metrics: Arc<Metrics>, syslog: Option<Syslog>) -> Self {
+        Self { changes, metrics, syslog, waiting: VecDeque::new() }
+    }
+
+    /// A record was appended and is going to be durable.
+    pub(crate) fn expect(&mut self, id: RecordId, entry: Entry) {
+        self.waiting.push_back((id, entry));
+    }
+
+    /// Our log is durable below `upto`.
+    pub(crate) fn stored(&mut self, upto: u64) {
+        while self.waiting.front().is_some_and(|(id, _)| id.seq < upto) {
+            let Some((id, entry)) = self.waiting.pop_front() else { break };
+            self.publish(id, &entry);
+        }
+    }
+
+    fn publish(&mut self, id: RecordId, entry: &Entry) {
+        self.metrics.count(&entry.record);
+        log(&entry.record);
+        if let Some(syslog) = &mut self.syslog {
+            syslog.tell(id, &entry.record);
+        }
+        self.changes.publish(id, entry);
+    }
+}
+
+/// The line that an operator would want in the morning. No names, addresses or texts of alerts: those are in
+/// the trail, which is guarded.
+fn log(record: &Record) {
+    match record {
+        Record::Start { version, because } => tracing::info!(%version, %because, "started"),
+        Record::Provider { provider, to, because } => tracing::info!(%provider, %to, %because, "provider"),
+        Record::Pause { by, .. } => tracing::warn!(%by, "sending is paused"),
+        Record::Resume { by, .. } => tracing::info!(%by, "sending goes on"),
+        Record::Directory { edition, by, .. } => {
+            tracing::info!(version = edition.version, %by, "the directory was changed");
+        }
+        Record::Accept(alert) => tracing::debug!(code = %alert.code, source = %alert.source, "accepted"),
+        Record::End { alert, end } => tracing::debug!(%alert, why = end.why.word(), "ended"),
+        Record::Ack { alert, ack } => tracing::debug!(%alert, by = %ack.by, "acknowledged"),
+        Record::Note { what, .. } => tracing::info!(%what, "noted"),
+        Record::Claim(claim) => {
+            tracing::info!(log = %claim.log, from = claim.from, upto = claim.upto, "took over what a dead boot left");
+        }
+        Record::Roster(_)
+        | Record::Update { .. }
+        | Record::StepFired { .. }
+        | Record::Intent { .. }
+        | Record::Done { .. }
+        | Record::Comment { .. }
+        | Record::Closed { .. } => (), // Many, and in the trail.
+    }
+}

@@ -1,0 +1,340 @@
+//! Starts a node, and stops it: from a data folder to a running event loop with its listeners.
+
+use crate::clock::Clock;
+use crate::config::{self, NodeConfig};
+use crate::event_loop::{Arrivals, Ending, EventLoop};
+use crate::init::{FIRST_DIRECTORY_FILE, LINK_KEY_FILE, chance};
+use crate::judge;
+use crate::letter::Letters;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::publish::Publisher;
+use crate::services::NodeServices;
+use crate::syslog::Syslog;
+use api::{Api, Calls, Changes, LinkKey, NodeInfo};
+use base::{AlertId, LogId, Name, Now};
+use channel::Channel;
+use dispatch::directory::Directory;
+use dispatch::record::{Actor, Concluded};
+use dispatch::state::State;
+use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, PastKey, Ticket, Timings};
+use ledger::{Ledger, LedgerEvent, Recovered};
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// The file in the data folder that says where a running node listens: `api` and `ingest` addresses, a line
+/// each.
+pub const LISTENING_FILE: &str = "listening";
+/// How long open connections may take to finish when the node stops.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Why a node did not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The node file is wrong.
+    #[error("{0}")]
+    Config(#[from] config::NodeFileError),
+    /// The ledger could not be opened.
+    #[error("{0}")]
+    Ledger(#[from] ledger::OpenError),
+    /// A part of the node could not be set up: which, and why.
+    #[error("{0}")]
+    Setup(String),
+    /// Nothing can be made durable any more.
+    #[error("the ledger failed, so the node stopped before it could promise anything it cannot keep: {0}")]
+    LedgerFailed(String),
+}
+
+/// Where a node listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// HTTPS.
+    pub api: SocketAddr,
+    /// Plain HTTP.
+    pub ingest: Option<SocketAddr>,
+}
+
+/// Runs the node in `folder` until `stop` is told, or until it cannot go on. `ready` is called once it listens.
+///
+/// # Errors
+/// [`RunError`], in words for an operator.
+pub async fn run(folder: &Path, stop: oneshot::Receiver<()>, ready: impl FnOnce(Ready)) -> Result<(), RunError> {
+    let config = config::read(folder)?;
+    let providers = open_providers(folder, &config)?;
+    let links = link_key(folder)?;
+    let (ledger_sender, ledger_events) = mpsc::unbounded_channel();
+    let (ledger, recovered) = open_ledger(folder, ledger_sender)?;
+    let listeners = Listeners::bind(&config)?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("https://{}", listeners.ready.api));
+
+    let mut clock = Clock::start(folder, recovered.last_wall);
+    let log = recovered.log;
+    let mut effects = Vec::new();
+    let now = clock.now();
+    let mut core = start_core(&config, recovered, now, &mut effects);
+    adopt_first_directory(folder, &mut core, now, &mut effects)?;
+    for provider in &config.providers {
+        let free = providers.get(&provider.spec.name).map_or(0, |channel| channel.slots());
+        core.handle(now, Input::Capacity { provider: provider.spec.name.clone(), free }, &mut effects);
+    }
+
+    let (reports_sender, reports) = mpsc::unbounded_channel::<(AlertId, Concluded)>();
+    let (calls, received) = Calls::new(base::limits::INPUTS_QUEUED_MAX);
+    let changes = Changes::new();
+    let metrics = Arc::new(Metrics::default());
+    let letters = Arc::new(Letters::new(&core.edition().directory, links.clone(), public_url.clone()));
+    let event_loop = EventLoop {
+        core,
+        clock,
+        log,
+        ledger,
+        outbox: Outbox::new(providers.clone(), letters, reports_sender),
+        publisher: Publisher::new(changes.clone(), Arc::clone(&metrics), open_syslog(&config)?),
+        tickets: BTreeMap::new(),
+        last_ticket: 0,
+        history_keep: config.history_keep,
+        remembered: 0,
+    };
+    let api = Api {
+        calls,
+        changes,
+        history: folder.to_owned(),
+        services: Arc::new(NodeServices::new(folder, metrics, providers)),
+        links,
+        public_url: Some(public_url),
+        node: node_info(&config, log, now),
+    };
+    let (stop_loop, stopped) = oneshot::channel();
+    let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, stop: stopped };
+    let running = tokio::spawn(event_loop.run(arrivals, effects));
+    let serving = listeners.serve(folder, &config, &api)?;
+    announce(folder, serving.ready);
+    ready(serving.ready);
+    let ended = until_stopped(stop, stop_loop, running, &serving).await;
+    drop(std::fs::remove_file(folder.join(LISTENING_FILE)));
+    ended
+}
+
+/// Waits until the node is asked to stop and has, or ends by itself.
+async fn until_stopped(
+    stop: oneshot::Receiver<()>,
+    stop_loop: oneshot::Sender<()>,
+    mut running: tokio::task::JoinHandle<Ending>,
+    serving: &Serving,
+) -> Result<(), RunError> {
+    let ending = tokio::select! {
+        _ = stop => None,
+        ending = &mut running => Some(ending),
+    };
+    serving.stop();
+    let ending = match ending {
+        Some(ending) => ending,
+        None => {
+            drop(stop_loop.send(()));
+            running.await
+        }
+    };
+    match ending {
+        Ok(Ending::Asked) => Ok(()),
+        Ok(Ending::Ledger(why)) => Err(RunError::LedgerFailed(why)),
+        Err(error) => Err(RunError::Setup(format!("the event loop failed: {error}"))),
+    }
+}
+
+fn open_ledger(
+    folder: &Path,
+    events: mpsc::UnboundedSender<LedgerEvent>,
+) -> Result<(Ledger, Recovered), RunError> {
+    let chance = chance::<8>().map_err(|error| RunError::Setup(error.to_string()))?;
+    let options = ledger::Options::new(u64::from_le_bytes(chance), move |event| {
+        drop(events.send(event)); // A loop that has ended no longer needs to know.
+    });
+    let (ledger, recovered) = Ledger::open(folder, options)?;
+    for (id, why) in &recovered.poisoned {
+        tracing::error!(%id, %why, "a record could not be read and was put aside");
+    }
+    if let Some(why) = &recovered.history_lost {
+        tracing::error!(%why, "the history was damaged and starts again; open alerts are not affected");
+    }
+    Ok((ledger, recovered))
+}
+
+/// Folds what was recovered, and starts the core on it.
+fn start_core(config: &NodeConfig, recovered: Recovered, now: Now, effects: &mut Vec<Effect>) -> Dispatch {
+    let mut state = State::default();
+    for (id, entry) in &recovered.records {
+        state.recover(*id, entry);
+    }
+    for (log, upto) in &recovered.upto {
+        state.cover(*log, *upto);
+    }
+    let because = match (recovered.last_wall, recovered.clean) {
+        (None, _) => "first start",
+        (Some(_), true) => "clean start",
+        (Some(_), false) => "start after a crash",
+    };
+    let identity = Identity {
+        log: recovered.log,
+        letter: config.letter,
+        version: env!("CARGO_PKG_VERSION").into(),
+        because: because.into(),
+    };
+    let key = |key: ledger::AcceptedKey| PastKey {
+        source: key.source,
+        key: key.key.into(),
+        digest: key.digest,
+        alert: key.alert,
+        code: key.code,
+        at: key.at,
+    };
+    let codes = recovered.codes.iter().filter(|mark| mark.letter == config.letter);
+    let past = Past {
+        keys: recovered.keys.into_iter().map(key).collect(),
+        codes: codes.map(|mark| (mark.hour, mark.highest)).collect(),
+        quota: recovered
+            .quota
+            .into_iter()
+            .map(|spent| (spent.provider, spent.day, u32::try_from(spent.count).unwrap_or(u32::MAX)))
+            .collect(),
+    };
+    let specs = config.providers.iter().map(|provider| provider.spec.clone()).collect();
+    let timings = Timings { provider: config.selection };
+    Dispatch::start(identity, timings, (state, past), specs, now, effects)
+}
+
+/// A node without a directory takes the one that lies in its folder.
+fn adopt_first_directory(
+    folder: &Path,
+    core: &mut Dispatch,
+    now: Now,
+    effects: &mut Vec<Effect>,
+) -> Result<(), RunError> {
+    let file = folder.join(FIRST_DIRECTORY_FILE);
+    if core.edition().version > 0 || !file.exists() {
+        return Ok(());
+    }
+    let directory: Directory = judge::directory_file(&file).map_err(|problems| RunError::Setup(problems.join("\n")))?;
+    let order = Order::Directory {
+        directory: Arc::new(directory),
+        expected: None,
+        summary: format!("read from {FIRST_DIRECTORY_FILE} at the first start").into(),
+    };
+    core.handle(now, Input::Order { ticket: Ticket(0), by: Actor::ourselves(), order }, effects);
+    Ok(())
+}
+
+fn open_providers(folder: &Path, config: &NodeConfig) -> Result<BTreeMap<Name, Arc<dyn Channel>>, RunError> {
+    let opened = config.providers.iter().map(|provider| {
+        let channel: Arc<dyn Channel> = Arc::from(provider.open(folder)?);
+        Ok((provider.spec.name.clone(), channel))
+    });
+    opened.collect::<Result<_, String>>().map_err(RunError::Setup)
+}
+
+fn link_key(folder: &Path) -> Result<LinkKey, RunError> {
+    let file = folder.join(LINK_KEY_FILE);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| RunError::Setup(format!("cannot read {}: {error}", file.display())))?;
+    let key = base::Digest::parse(text.trim())
+        .ok_or_else(|| RunError::Setup(format!("{} does not hold 64 hexadecimal digits", file.display())))?;
+    Ok(LinkKey(key.0))
+}
+
+fn open_syslog(config: &NodeConfig) -> Result<Option<Syslog>, RunError> {
+    let Some(path) = &config.trail.syslog else { return Ok(None) };
+    let opened = Syslog::open(path);
+    opened.map(Some).map_err(|error| RunError::Setup(format!("cannot open syslog {}: {error}", path.display())))
+}
+
+fn node_info(config: &NodeConfig, log: LogId, now: Now) -> NodeInfo {
+    NodeInfo {
+        name: config.name.to_string(),
+        id: log.node,
+        letter: config.letter,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: now.wall,
+    }
+}
+
+/// Says in the data folder where the node listens, for the command line on this machine.
+fn announce(folder: &Path, ready: Ready) {
+    let ingest = ready.ingest.map_or_else(String::new, |ingest| format!("ingest {ingest}\n"));
+    if let Err(error) = std::fs::write(folder.join(LISTENING_FILE), format!("api {}\n{ingest}", ready.api)) {
+        tracing::warn!(%error, "the file `listening` could not be written; the command line needs --host");
+    }
+}
+
+/// The sockets, bound before anything else is started, so that a port in use is the first thing said.
+struct Listeners {
+    api: TcpListener,
+    ingest: Option<TcpListener>,
+    ready: Ready,
+}
+
+/// The running listeners.
+struct Serving {
+    ready: Ready,
+    handle: axum_server::Handle<SocketAddr>,
+}
+
+impl Listeners {
+    fn bind(config: &NodeConfig) -> Result<Self, RunError> {
+        let bind = |key: &str, at: SocketAddr| {
+            let listener = TcpListener::bind(at)
+                .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+                .and_then(|listener| Ok((listener.local_addr()?, listener)));
+            listener.map_err(|error| RunError::Setup(format!("cannot listen on {at} (listen.{key}): {error}")))
+        };
+        let (api_at, api) = bind("api", config.listen.api)?;
+        let ingest = config.listen.ingest.map(|at| bind("ingest", at)).transpose()?;
+        let ready = Ready { api: api_at, ingest: ingest.as_ref().map(|(at, _)| *at) };
+        Ok(Self { api, ingest: ingest.map(|(_, listener)| listener), ready })
+    }
+
+    fn serve(self, folder: &Path, config: &NodeConfig, api: &Api) -> Result<Serving, RunError> {
+        let handle = axum_server::Handle::new();
+        let tls = tls(folder, config)?;
+        let failed = |error: std::io::Error| RunError::Setup(format!("cannot serve: {error}"));
+        let service = api::router(api.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum_server::from_tcp_rustls(self.api, tls).map_err(failed)?.handle(handle.clone());
+        tokio::spawn(server.serve(service));
+        if let Some(listener) = self.ingest {
+            let service = api::ingest_router(api.clone(), config.ingest_source.clone());
+            let service = service.into_make_service_with_connect_info::<SocketAddr>();
+            let server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
+            tokio::spawn(server.serve(service));
+        }
+        Ok(Serving { ready: self.ready, handle })
+    }
+}
+
+impl Serving {
+    fn stop(&self) {
+        self.handle.graceful_shutdown(Some(GRACE));
+    }
+}
+
+/// The server's side of TLS: 1.2 and 1.3, HTTP/2 offered.
+fn tls(folder: &Path, config: &NodeConfig) -> Result<axum_server::tls_rustls::RustlsConfig, RunError> {
+    use rustls::pki_types::pem::PemObject as _;
+    let path = |path: &PathBuf| folder.join(path);
+    let (certificate, key) = (path(&config.tls.certificate), path(&config.tls.key));
+    let bad = |file: &Path, why: &dyn std::fmt::Display| RunError::Setup(format!("cannot use {}: {why}", file.display()));
+    let chain: Vec<_> = rustls::pki_types::CertificateDer::pem_file_iter(&certificate)
+        .and_then(Iterator::collect)
+        .map_err(|error| bad(&certificate, &error))?;
+    let private = rustls::pki_types::PrivateKeyDer::from_pem_file(&key).map_err(|error| bad(&key, &error))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut server = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bad(&certificate, &error))?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|error| bad(&certificate, &error))?;
+    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(server)))
+}
