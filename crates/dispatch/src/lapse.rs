@@ -10,9 +10,13 @@ use crate::{Dispatch, Effect, Held};
 use base::{AlertId, Digest, Mono, Now};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Alerts that close or expire in one turn; the rest follow in the next.
 const LAPSES_PER_TURN: usize = 256;
+
+/// An alert that nobody acknowledges stays open at least this long after its last step.
+const ABANDON_MIN: Duration = Duration::from_secs(1);
 
 /// When an alert ends by itself as things stand, and why.
 fn lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
@@ -27,7 +31,7 @@ fn lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
         return Some((run.accepted_at.plus(open.alert.ttl), Why::Expired));
     }
     let waits = next_step(open, run).is_some();
-    (!waits).then(|| (run.fired_at.plus(policy.abandon_after), Why::Automatic))
+    (!waits).then(|| (run.fired_at.plus(policy.abandon_after.max(ABANDON_MIN)), Why::Automatic))
 }
 
 /// Somebody's acknowledgement is missed. Nobody's is where the alert does not escalate.
@@ -58,11 +62,18 @@ impl Dispatch {
             else {
                 break;
             };
+            let pending = self.is_pending(alert);
             let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else {
                 self.lapses_due.remove(&(due, alert));
                 continue;
             };
             let (code, why) = (open.alert.code, lapse(open, run).map_or(Why::Automatic, |(_, why)| why));
+            if why == Why::Automatic && run.acked_at.is_none() && pending {
+                // Its last step is not through while people of it are still to be told.
+                run.fired_at = Moment::now(now);
+                self.set_lapse(alert);
+                continue;
+            }
             if why == Why::Expired && (now.suspect || open.alert.system) {
                 // With a clock that jumped nobody knows how old it is: it is sent, late, rather than dropped.
                 run.accepted_at = Moment::now(now);

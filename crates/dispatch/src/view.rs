@@ -82,6 +82,14 @@ impl Dispatch {
         self.clock.is_paused()
     }
 
+    /// Nothing is known of any open alert, waits for anything, or is due: what finished alerts leave behind.
+    pub fn idle(&self) -> bool {
+        let books = self.state.open.is_empty() && self.state.early.is_empty() && self.runs.is_empty();
+        let due = self.steps_due.is_empty() && self.lapses_due.is_empty() && self.retries_due.is_empty();
+        let found = self.fingerprints.is_empty() && self.open_codes.is_empty();
+        books && due && found && self.held.is_empty() && self.channels.values().all(|c| c.lane.is_empty())
+    }
+
     /// Nothing is on its way out, and nobody waits for an answer: the node may stop without interrupting
     /// anything.
     pub fn is_drained(&self) -> bool {
