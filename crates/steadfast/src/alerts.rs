@@ -94,7 +94,12 @@ fn sent(alert: &Alert) -> Cell {
 /// The next step in few words; empty if there is none.
 fn next(alert: &Alert) -> String {
     alert.next_step.as_ref().map_or_else(String::new, |next| {
-        format!("step {} in {}", next.step, span(Duration::from_secs(next.due_in_seconds)))
+        let step =
+            if next.round > 1 { format!("{}.{}", next.round, next.step) } else { next.step.to_string() };
+        match next.due_in_seconds {
+            Some(seconds) => format!("step {step} in {}", span(Duration::from_secs(seconds))),
+            None => format!("step {step}, paused"),
+        }
     })
 }
 
@@ -201,7 +206,7 @@ fn happened(alert: &Alert) -> String {
 
 fn step(step: &Step) -> String {
     let mut text = format!("step {}", step.step);
-    if step.round > 0 {
+    if step.round > 1 {
         write!(text, ", round {}", step.round).unwrap_or_default();
     }
     if step.late_seconds > 0 {
@@ -233,7 +238,7 @@ fn notification_row(it: &Notification) -> Vec<Cell> {
     let last = it.attempts.last().map_or_else(String::new, |attempt| {
         let provider = attempt.provider.as_deref().unwrap_or_default();
         let why = attempt.why.as_deref().map_or_else(String::new, |why| format!(": {why}"));
-        format!("{provider} {}{why}", attempt.outcome)
+        format!("{provider} {}{why}", attempt.outcome.as_deref().unwrap_or("under way"))
     });
     vec![
         plain(it.recipient.as_deref().unwrap_or("-")),

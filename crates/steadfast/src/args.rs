@@ -254,7 +254,7 @@ pub(crate) enum WaitFor {
 #[derive(Debug, Args)]
 pub(crate) struct Alerts {
     /// Which
-    #[arg(long, value_enum, default_value = "open")]
+    #[arg(long, value_enum, default_value = "current")]
     pub(crate) state: StateFilter,
     /// Only those with this text
     #[arg(long, value_name = "TEXT")]
@@ -271,6 +271,8 @@ pub(crate) struct Alerts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StateFilter {
     /// Not closed
+    Current,
+    /// Somebody is still asked to acknowledge
     Open,
     /// Acknowledged and not closed
     Acknowledged,

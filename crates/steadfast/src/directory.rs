@@ -4,10 +4,11 @@
 //! in the user's own file before anything is sent; the node judges again and has the last word.
 
 use crate::args::{DirectoryAction, Sure};
-use crate::client::{Ask, Client};
+use crate::client::{Answer, Ask, Client};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Output, count};
-use record::document::{Document, Lines, Located, Problem, Rules, diff, read_json, read_toml, write_toml};
+use crate::forms::{Diff, DiffChange};
+use crate::output::{Output, count, one_line};
+use record::document::{Change, Kind, Lines, Located, Problem, Rules, read_json, read_toml};
 use reqwest::header::{ACCEPT, IF_MATCH};
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -33,20 +34,15 @@ async fn export(client: &Client, out: &mut Output) -> Outcome {
     out.data(&answer.body)
 }
 
-/// The node's document and its version.
-pub(crate) struct Current {
-    /// What the node has.
-    pub(crate) document: Document,
-    /// To be quoted when it is changed.
-    pub(crate) etag: Option<String>,
-}
-
-/// What the node has now.
-pub(crate) async fn current(client: &Client) -> Outcome<Current> {
-    let answer = client.ask(Ask::get(&["directory"]).header(ACCEPT, JSON)).await?;
-    let document = read_json(&answer.body, "the node's directory")
-        .map_err(|located| Failure::failed(format!("{located}; the node is of another version")))?;
-    Ok(Current { document, etag: answer.etag })
+impl From<DiffChange> for Change {
+    fn from(change: DiffChange) -> Self {
+        let kind = match change.kind.as_str() {
+            "added" => Kind::Added,
+            "removed" => Kind::Removed,
+            _ => Kind::Changed,
+        };
+        Self { what: change.what, kind, from: change.from, to: change.to }
+    }
 }
 
 /// A document that a user wrote.
@@ -55,7 +51,6 @@ struct Draft {
     file: String,
     text: String,
     toml: bool,
-    document: Document,
 }
 
 impl Draft {
@@ -69,8 +64,8 @@ impl Draft {
         let toml = file.extension().is_none_or(|extension| extension != "json");
         let read = if toml { read_toml(&text, &name) } else { read_json(&text, &name) };
         let document = read.map_err(|located| Failure::new(Exit::Refused, located.to_string()))?;
-        let draft = Self { file: name, text, toml, document };
-        match draft.document.resolve(&Rules::any()) {
+        let draft = Self { file: name, text, toml };
+        match document.resolve(&Rules::any()) {
             Ok(_) => Ok(draft),
             Err(problems) => Err(Failure::new(Exit::Refused, draft.shown(problems))),
         }
@@ -121,12 +116,11 @@ async fn judge(client: &Client, out: &mut Output, draft: &Draft) -> Outcome {
 }
 
 async fn show_diff(client: &Client, out: &mut Output, draft: &Draft) -> Outcome {
+    let answer = ask_diff(client, draft).await?;
     if out.json {
-        let ask = draft.ask(Ask::post(&["directory", "diff"], &serde_json::Value::Null)).repeatable();
-        let answer = client.ask(ask).await.map_err(|failure| draft.relocated(failure))?;
         return out.data(&answer.body);
     }
-    let changes = changes(&current(client).await?.document, &draft.document);
+    let changes = changes(&answer)?;
     if changes.is_empty() {
         out.say("nothing would change");
         return Ok(());
@@ -134,14 +128,23 @@ async fn show_diff(client: &Client, out: &mut Output, draft: &Draft) -> Outcome 
     out.data(&changes.join("\n"))
 }
 
-fn changes(from: &Document, to: &Document) -> Vec<String> {
-    diff(from, to).iter().map(|change| crate::output::one_line(&change.to_string())).collect()
+/// Has the node compare: it alone knows what a user may not see, and that what is left out stays.
+async fn ask_diff(client: &Client, draft: &Draft) -> Outcome<Answer> {
+    let ask = draft.ask(Ask::post(&["directory", "diff"], &serde_json::Value::Null)).repeatable();
+    client.ask(ask).await.map_err(|failure| draft.relocated(failure))
+}
+
+/// The changes of a diff, a line each.
+fn changes(answer: &Answer) -> Outcome<Vec<String>> {
+    let diff: Diff = answer.read()?;
+    Ok(diff.changes.into_iter().map(|change| one_line(&Change::from(change).to_string())).collect())
 }
 
 /// Shows what would change, asks, and puts the document in place of the one that was compared.
 async fn apply(client: &Client, out: &mut Output, draft: &Draft, sure: Sure) -> Outcome {
-    let current = current(client).await?;
-    let changes = changes(&current.document, &draft.document);
+    // The version is read first: what is changed between it and the diff is refused as a conflict.
+    let etag = client.ask(Ask::get(&["directory"])).await?.etag;
+    let changes = changes(&ask_diff(client, draft).await?)?;
     if changes.is_empty() {
         out.say("nothing would change");
         return Ok(());
@@ -149,7 +152,7 @@ async fn apply(client: &Client, out: &mut Output, draft: &Draft, sure: Sure) -> 
     out.say(&changes.join("\n"));
     out.confirm(&format!("apply {}?", count(changes.len(), "change")), sure.yes)?;
     let mut ask = draft.ask(Ask::put(&["directory"]));
-    if let Some(etag) = current.etag {
+    if let Some(etag) = etag {
         ask = ask.header(IF_MATCH, etag);
     }
     let answer = client.ask(ask).await.map_err(|failure| draft.relocated(failure))?;
@@ -161,7 +164,7 @@ async fn edit(client: &Client, out: &mut Output, sure: Sure) -> Outcome {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Exit::Refused, "there is no terminal to edit on; use export and apply"));
     }
-    let before = write_toml(&current(client).await?.document);
+    let before = client.ask(Ask::get(&["directory"]).header(ACCEPT, TOML)).await?.body;
     let file = scratch(&before)?;
     loop {
         run_editor(&file)?;

@@ -73,7 +73,8 @@ pub(crate) struct Progress {
 pub(crate) struct NextStep {
     pub(crate) step: u64,
     pub(crate) round: u64,
-    pub(crate) due_in_seconds: u64,
+    /// None while sending is paused.
+    pub(crate) due_in_seconds: Option<u64>,
     pub(crate) people: Option<u64>,
 }
 
@@ -102,6 +103,8 @@ pub(crate) struct AlertPage {
 #[serde(default)]
 pub(crate) struct Met {
     pub(crate) alerts: Vec<Named>,
+    /// Those that were named and are over or unknown.
+    pub(crate) not_open: Vec<String>,
 }
 
 /// An alert by its names.
@@ -109,7 +112,7 @@ pub(crate) struct Met {
 #[serde(default)]
 pub(crate) struct Named {
     pub(crate) id: String,
-    pub(crate) code: String,
+    pub(crate) code: Option<String>,
 }
 
 /// What became of a notice.
@@ -147,7 +150,7 @@ pub(crate) struct Notification {
 #[serde(default)]
 pub(crate) struct Attempt {
     pub(crate) provider: Option<String>,
-    pub(crate) outcome: String,
+    pub(crate) outcome: Option<String>,
     pub(crate) why: Option<String>,
 }
 
@@ -157,7 +160,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Status {
     pub(crate) node: Node,
     pub(crate) paused: Option<Pause>,
-    pub(crate) disk_full: bool,
+    pub(crate) disk_full: Option<String>,
     pub(crate) open: u64,
     pub(crate) acknowledged: u64,
     pub(crate) waiting: u64,
@@ -219,6 +222,25 @@ pub(crate) struct TrailEntry {
     pub(crate) via: Option<String>,
     pub(crate) from: Option<String>,
     pub(crate) text: String,
+    /// What a stream tells instead of a text.
+    pub(crate) data: Option<serde_json::Value>,
+}
+
+/// What a document would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Diff {
+    pub(crate) changes: Vec<DiffChange>,
+}
+
+/// One difference.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct DiffChange {
+    pub(crate) what: String,
+    pub(crate) kind: String,
+    pub(crate) from: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 impl Alert {

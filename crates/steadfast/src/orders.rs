@@ -4,7 +4,7 @@
 
 use crate::args::{Ack, Close, Comment, EscalateNow, Pause, Pending, Resume, Sure};
 use crate::client::{Answer, Ask, Client};
-use crate::exit::Outcome;
+use crate::exit::{Exit, Failure, Outcome};
 use crate::forms::{AlertPage, Met};
 use crate::output::{Output, count};
 use serde_json::{Value, json};
@@ -31,13 +31,10 @@ pub(crate) async fn comment(client: &Client, out: &mut Output, args: &Comment) -
     met(out, &client.ask(ask).await?, "commented")
 }
 
-/// `close`: one call for each alert, so that the answer says which one is not there.
+/// `close`.
 pub(crate) async fn close(client: &Client, out: &mut Output, args: &Close) -> Outcome {
-    for alert in &args.alerts {
-        let ask = Ask::post(&["alerts", alert, "close"], &json!({})).repeatable();
-        met(out, &client.ask(ask).await?, "closed")?;
-    }
-    Ok(())
+    let ask = Ask::post(&["alerts", "close"], &chosen(&args.alerts, false)).repeatable();
+    met(out, &client.ask(ask).await?, "closed")
 }
 
 /// `escalate-now`.
@@ -97,19 +94,46 @@ fn put(body: &mut Value, key: &str, value: Option<&str>) {
     }
 }
 
-/// Says which alerts an order met.
+/// Says which alerts an order met, and fails if it did not meet all that were named.
 fn met(out: &mut Output, answer: &Answer, done: &str) -> Outcome {
+    let met: Met = answer.read()?;
+    let names: Vec<_> = met.alerts.iter().map(|it| it.code.as_ref().unwrap_or(&it.id).as_str()).collect();
     out.answer(&answer.body, || {
-        let met: Met = answer.read()?;
-        let names: Vec<_> = met
-            .alerts
-            .iter()
-            .map(|it| if it.code.is_empty() { it.id.clone() } else { it.code.clone() })
-            .collect();
         Ok(match names.len() {
             0 => format!("{done}: none"),
             many @ 9.. => format!("{done} {}", count(many, "alert")),
             _ => format!("{done} {}", names.join(", ")),
         })
-    })
+    })?;
+    if met.not_open.is_empty() {
+        return Ok(());
+    }
+    let is = if met.not_open.len() == 1 { "is" } else { "are" };
+    Err(Failure::new(Exit::NotFound, format!("{} {is} not open", met.not_open.join(", "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::heard;
+
+    fn told(body: &str) -> (Outcome, String) {
+        let (mut out, page, _) = heard(false);
+        let outcome = met(&mut out, &Answer { body: body.into(), etag: None }, "closed");
+        (outcome, page.text())
+    }
+
+    #[test]
+    fn an_order_says_which_alerts_it_met() {
+        let both = r#"{"alerts":[{"id":"x","code":"A1"},{"id":"y","code":null}],"copies":1}"#;
+        assert_eq!(told(both), (Ok(()), "closed A1, y\n".into()));
+        assert_eq!(told(r#"{"alerts":[],"copies":1}"#), (Ok(()), "closed: none\n".into()));
+    }
+
+    #[test]
+    fn an_order_that_missed_one_fails_after_saying_what_it_did() {
+        let (outcome, text) = told(r#"{"alerts":[{"id":"x","code":"A1"}],"not_open":["A9"],"copies":1}"#);
+        assert_eq!(outcome, Err(Failure::new(Exit::NotFound, "A9 is not open")));
+        assert_eq!(text, "closed A1\n");
+    }
 }

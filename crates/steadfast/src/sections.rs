@@ -184,16 +184,17 @@ fn value(text: &str) -> Value {
 /// `template …`.
 pub(crate) async fn template(client: &Client, out: &mut Output, action: &TemplateAction) -> Outcome {
     let TemplateAction::Preview { name, body } = action;
-    let mut ask = json!({ "name": name });
+    let mut template: Value = client.ask(Ask::get(&["directory", "templates", name])).await?.read()?;
     if let Some(file) = body {
-        ask["body"] = json!(read_file(file)?);
+        template["body"] = json!(read_file(file)?);
     }
-    let answer = client.ask(Ask::post(&["templates", "preview"], &ask).repeatable()).await?;
+    let ask = Ask::post(&["templates", "preview"], &json!({ "template": template })).repeatable();
+    let answer = client.ask(ask).await?;
     out.answer(&answer.body, || {
         let rendered: Value = answer.read()?;
         let text = |key: &str| rendered[key].as_str().map(harmless);
         let subject = text("subject").map_or_else(String::new, |subject| format!("Subject: {subject}\n\n"));
-        Ok(subject + &text("body").or_else(|| text("text")).unwrap_or_default())
+        Ok(subject + &text("body").unwrap_or_default())
     })
 }
 

@@ -218,9 +218,12 @@ fn seen_acknowledged(alert: &Alert) -> Seen {
 
 /// What comes next, to be put behind the progress.
 fn next(alert: &Alert) -> String {
-    alert.next_step.as_ref().map_or_else(String::new, |next| {
-        format!("; next step in {}", span(Duration::from_secs(next.due_in_seconds)))
-    })
+    let due = alert.next_step.as_ref().map(|next| next.due_in_seconds);
+    match due {
+        Some(Some(seconds)) => format!("; next step in {}", span(Duration::from_secs(seconds))),
+        Some(None) => "; sending is paused".into(),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

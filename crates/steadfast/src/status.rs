@@ -37,7 +37,7 @@ fn describe(out: &Output, status: &Status) -> String {
     let facts = out.facts(&[
         ("node", plain(node)),
         ("paused", cell(paused, Tone::Bad)),
-        ("disk", cell(if status.disk_full { "full: no notice is accepted" } else { "" }, Tone::Bad)),
+        ("disk", cell(status.disk_full.as_deref().unwrap_or_default(), Tone::Bad)),
         ("alerts", plain(format!("{} open, {} acknowledged", status.open, status.acknowledged))),
         ("waiting", plain(format!("{} notifications", status.waiting))),
         ("no way out for", cell(status.unserved_channels.join(", "), Tone::Warn)),

@@ -59,6 +59,18 @@ fn alert_name(entry: &TrailEntry) -> String {
     }
 }
 
+/// What happened; where a stream gives no text, its kind and what it says.
+fn what(entry: &TrailEntry) -> String {
+    let Some(Value::Object(data)) = entry.data.as_ref().filter(|_| entry.text.is_empty()) else {
+        return entry.text.clone();
+    };
+    let said = data.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{key}={value}")
+    });
+    std::iter::once(entry.kind.clone()).chain(said).collect::<Vec<_>>().join(" ")
+}
+
 /// Who did it and from where; the node itself is nobody.
 fn who(entry: &TrailEntry) -> String {
     let from = entry.from.as_deref().map_or_else(String::new, |from| format!(" from {from}"));
@@ -109,7 +121,7 @@ impl Filter {
         let alert = match &args.alert {
             Some(name) if args.follow => {
                 let alert: Alert = client.ask(Ask::get(&["alerts", name])).await?.read()?;
-                Some(Named { id: alert.id, code: alert.code })
+                Some(Named { id: alert.id, code: Some(alert.code) })
             }
             Some(_) | None => None,
         };
@@ -118,7 +130,9 @@ impl Filter {
 
     fn wants(&self, entry: &TrailEntry) -> bool {
         let name = alert_name(entry);
-        self.alert.as_ref().is_none_or(|alert| name == alert.id || name == alert.code)
+        self.alert
+            .as_ref()
+            .is_none_or(|alert| name == alert.id || Some(name.as_str()) == alert.code.as_deref())
             && self.kind.as_ref().is_none_or(|kind| *kind == entry.kind)
     }
 }
@@ -182,7 +196,7 @@ fn tell(out: &mut Output, filter: &Filter, event: &Event) -> Outcome {
     if out.json {
         return out.data(&event.data.replace('\n', " "));
     }
-    let parts = [entry.at.clone(), alert_name(&entry), who(&entry), entry.text.clone()];
+    let parts = [entry.at.clone(), alert_name(&entry), who(&entry), what(&entry)];
     let told: Vec<_> = parts.iter().filter(|part| !part.is_empty()).map(|part| one_line(part)).collect();
     let line = if told.is_empty() { one_line(&event.data) } else { told.join("  ") };
     out.data(&line)
@@ -209,7 +223,7 @@ mod tests {
 
     #[test]
     fn only_what_is_wanted_is_told() {
-        let alert = Some(Named { id: "x-1".into(), code: "A7".into() });
+        let alert = Some(Named { id: "x-1".into(), code: Some("A7".into()) });
         let filter = Filter { alert, kind: None };
         assert!(filter.wants(&entry("x-1".into())));
         assert!(filter.wants(&entry(serde_json::json!({ "id": "x-1", "code": "A7" }))));
@@ -224,8 +238,13 @@ mod tests {
         let data =
             r#"{"at":"2026-07-28T10:00:00Z","alert":"A7","who":"token:x","from":"::1","text":"two\nlines"}"#;
         tell(&mut out, &filter, &Event { name: "trail".into(), data: data.into() }).unwrap();
+        let data = r#"{"kind":"ack","alert":"x-1","at":"T","data":{"by":"user:bea","comment":null,"n":2}}"#;
+        tell(&mut out, &filter, &Event { name: "ack".into(), data: data.into() }).unwrap();
         tell(&mut out, &filter, &Event { name: "resync".into(), data: "{}".into() }).unwrap();
-        assert_eq!(page.text(), "2026-07-28T10:00:00Z  A7  token:x from ::1  two lines\n");
+        assert_eq!(
+            page.text(),
+            "2026-07-28T10:00:00Z  A7  token:x from ::1  two lines\nT  x-1  ack by=user:bea n=2\n"
+        );
         assert!(said.text().starts_with("some entries were missed"));
     }
 }
