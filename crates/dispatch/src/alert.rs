@@ -147,3 +147,47 @@ impl Dispatch {
         (id, code)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Input;
+    use crate::directory::Target;
+    use crate::fixture::{core, directory, handle, name, notice, now};
+
+    #[test]
+    fn with_too_many_open_a_notice_is_refused_and_the_operators_are_told_once() {
+        let mut book = directory(&[("anna", &["mail:anna@x"])], &[]);
+        book.settings.operators = vec![Target::Named(name("anna"))];
+        let mut core = core(book);
+        let send = |core: &mut Dispatch, number| {
+            let notice = Box::new(notice("pump 3 stopped", &["anna"]));
+            handle(core, now(0), Input::Notice { ticket: Ticket(number), notice })
+        };
+        send(&mut core, 1);
+        let (_, like) = core.open_after(None).next().expect("it is open");
+        let like = like.clone();
+        for seq in 0..OPEN_ALERTS_MAX as u64 - 1 {
+            let id = RecordId { log: core.me, seq: 1_000_000 + seq };
+            core.state.open.insert(AlertId(id), like.clone());
+        }
+        let refused = |effects: &[Effect]| {
+            let refusal = Refusal::TooManyOpen { limit: OPEN_ALERTS_MAX };
+            effects.iter().any(|effect| {
+                matches!(effect, Effect::Answer { answer: Answer::Refused(why), .. } if *why == refusal)
+            })
+        };
+        let told = |effects: &[Effect]| {
+            let system = |effect: &&Effect| {
+                matches!(effect, Effect::Append { entry, .. }
+                    if matches!(&entry.record, Record::Accept(alert) if alert.system))
+            };
+            effects.iter().filter(system).count()
+        };
+        let first = send(&mut core, 2);
+        assert!(refused(&first));
+        let second = send(&mut core, 3);
+        assert!(refused(&second));
+        assert_eq!((told(&first), told(&second)), (1, 0));
+    }
+}

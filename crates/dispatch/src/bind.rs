@@ -258,3 +258,183 @@ pub(crate) fn escalates(policy: &Policy, content: &Content) -> bool {
     let text = format!("{}\n{}", content.summary, content.details).to_lowercase();
     !policy.exempt_keywords.iter().any(|keyword| text.contains(&keyword.to_lowercase()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::{Mode, Severity, Step, Window};
+    use crate::fixture::{directory, name, notice};
+
+    fn named(names: &[&str]) -> Vec<Target> {
+        names.iter().map(|target| Target::Named(name(target))).collect()
+    }
+
+    fn book() -> Directory {
+        let people: [(&str, &[&str]); 4] = [
+            ("anna", &["mail:anna@x", "(voice:1)"]),
+            ("ben", &["mail:ben@x", "sms:2"]),
+            ("carl", &["(sms:3)"]),
+            ("olga", &["mail:olga@x", "(voice:9)"]),
+        ];
+        let mut book =
+            directory(&people, &[("pumps", &["anna", "ben"]), ("ring", &["ring", "pumps", "anna"])]);
+        book.groups.get_mut("pumps").expect("it is there").policy = Some(name("slow"));
+        book.recipients.get_mut("anna").expect("she is there").policy = Some(name("fast"));
+        book.settings.operators = named(&["olga"]);
+        book
+    }
+
+    fn rule(who: &str) -> Route {
+        Route {
+            name: name(who),
+            sources: Vec::new(),
+            severity: Severity::Info,
+            labels: Vec::new(),
+            windows: Vec::new(),
+            to: named(&["pumps"]),
+            policy: None,
+            templates: Vec::new(),
+            ttl: None,
+        }
+    }
+
+    #[test]
+    fn the_first_route_that_matches_counts() {
+        let mut book = book();
+        let label = |equal| Matcher { label: "site".into(), value: "north".into(), equal };
+        let night = Window { days: 0b111_1111, from: 22 * 60, until: 6 * 60 };
+        book.routes = vec![
+            Route { sources: vec![name("prometheus")], ..rule("by-source") },
+            Route { severity: Severity::Critical, ..rule("by-severity") },
+            Route { labels: vec![label(true)], ..rule("by-label") },
+            Route { labels: vec![label(false)], windows: vec![night], ..rule("at-night") },
+        ];
+        let check = |source: &str, severity, site: &str, hour: u16, expected: &str| {
+            let mut notice = notice("pump 3 stopped", &[]);
+            (notice.source, notice.content.severity) = (name(source), severity);
+            notice.content.labels.insert("site".into(), site.into());
+            notice.civil.minute = hour * 60;
+            let routed = route(&book, &notice).expect("it finds somebody");
+            assert_eq!(routed.route.as_str(), expected, "{source} {severity} {site} {hour}");
+        };
+        check("prometheus", Severity::Info, "north", 12, "by-source");
+        check("scada", Severity::Critical, "north", 12, "by-severity");
+        check("scada", Severity::High, "north", 12, "by-label");
+        check("scada", Severity::High, "south", 23, "at-night");
+        check("scada", Severity::High, "", 3, "at-night");
+        check("scada", Severity::High, "south", 12, "unrouted");
+    }
+
+    #[test]
+    fn the_policy_is_the_notices_then_the_routes_then_the_single_targets() {
+        let mut book = book();
+        book.routes = vec![rule("all")];
+        let check = |to: &[&str], own: Option<&str>, expected: Option<&str>| {
+            let mut notice = notice("pump 3 stopped", to);
+            notice.policy = own.map(name);
+            let routed = route(&book, &notice).expect("it finds somebody");
+            assert_eq!(routed.binding.policy, expected.map(name), "{to:?} {own:?}");
+        };
+        check(&["anna"], None, Some("fast"));
+        check(&["pumps"], None, Some("slow"));
+        check(&["pumps", "anna"], None, None);
+        check(&["ben"], None, None);
+        check(&["anna"], Some("own"), Some("own"));
+        check(&[], None, Some("slow"));
+    }
+
+    #[test]
+    fn nobody_to_fall_back_to_is_refused() {
+        let mut book = book();
+        book.settings.operators.clear();
+        assert_eq!(route(&book, &notice("pump 3 stopped", &[])), Err(Refusal::NoRoute));
+    }
+
+    fn binding(to: &[&str]) -> Binding {
+        let (templates, avoid) = (Vec::new(), BTreeSet::new());
+        Binding { to: named(to), policy: None, templates, avoid, system: false }
+    }
+
+    /// The addresses of a roster's step, in order.
+    fn addresses(roster: &Roster, step: usize) -> Vec<String> {
+        let reach = roster.steps.get(step).map_or(&[][..], |step| &step.reach);
+        reach.iter().filter_map(|reach| roster.at(*reach)).map(|(_, at)| at.to_string()).collect()
+    }
+
+    #[test]
+    fn groups_are_resolved_in_order_each_person_once() {
+        let roster = roster(&book(), &binding(&["ring", "ben", "carl"])).expect("it reaches somebody");
+        assert_eq!(addresses(&roster, 0), ["mail:anna@x", "mail:ben@x", "sms:2"]);
+        assert_eq!(roster.people.len(), 3, "carl is of it, but has no default address");
+    }
+
+    #[test]
+    fn a_step_uses_its_channel_where_a_person_has_it() {
+        let mut book = book();
+        let step = |again, to: &[&str], channel: &str| Step {
+            after: Duration::from_secs(60),
+            to: named(to),
+            again,
+            channel: Some(name(channel)),
+        };
+        let steps = vec![step(true, &["anna", "olga"], "voice"), step(false, &["carl"], "sms")];
+        book.policies.insert(name("default"), Policy { steps, ..Policy::default() });
+        let roster = roster(&book, &binding(&["pumps"])).expect("it reaches somebody");
+        assert_eq!(addresses(&roster, 1), ["voice:1", "mail:ben@x", "sms:2", "voice:9"]);
+        assert_eq!(addresses(&roster, 2), ["sms:3"]);
+    }
+
+    #[test]
+    fn a_channel_that_does_not_work_is_left_out_where_there_is_another() {
+        let avoiding = |channels: &[&str], to: &str| {
+            let avoid = channels.iter().map(|channel| name(channel)).collect();
+            let binding = Binding { avoid, system: true, ..binding(&[to]) };
+            addresses(&roster(&book(), &binding).expect("it reaches somebody"), 0)
+        };
+        assert_eq!(avoiding(&[], "ben"), ["mail:ben@x", "sms:2"]);
+        assert_eq!(avoiding(&["mail"], "ben"), ["sms:2"]);
+        assert_eq!(avoiding(&["mail"], "olga"), ["voice:9"], "any way that works beats the preferred one");
+        assert_eq!(avoiding(&["mail", "voice"], "olga"), ["mail:olga@x"], "no way works: the usual one");
+    }
+
+    #[test]
+    fn our_own_alerts_ask_for_nothing() {
+        let roster = roster(&book(), &Binding { system: true, ..binding(&["olga"]) }).expect("olga");
+        assert_eq!((roster.policy.mode, roster.policy.link, roster.policy.reply), (Mode::None, false, false));
+    }
+
+    #[test]
+    fn a_roster_is_named_by_its_content() {
+        let id = |book: &Directory, to: &[&str]| roster(book, &binding(to)).expect("somebody").id;
+        let before = id(&book(), &["pumps"]);
+        assert_eq!(id(&book(), &["pumps"]), before);
+        assert_ne!(id(&book(), &["ben", "anna"]), before, "the order of telling is content");
+        let mut moved = book();
+        moved.recipients.get_mut("olga").expect("she is there").title = "Olga B".into();
+        assert_eq!(id(&moved, &["pumps"]), before, "who is not of it does not matter");
+        moved.recipients.get_mut("ben").expect("he is there").title = "Ben B".into();
+        assert_ne!(id(&moved, &["pumps"]), before);
+        let mut stricter = book();
+        stricter.policies.insert(name("default"), Policy { link: false, ..Policy::default() });
+        assert_ne!(id(&stricter, &["pumps"]), before, "the policy is content");
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        let unknown = roster(&book(), &binding(&["anna", "nobody"]));
+        assert_eq!(unknown, Err(Refusal::UnknownTarget { name: name("nobody") }));
+        let policy = roster(&book(), &Binding { policy: Some(name("none")), ..binding(&["anna"]) });
+        assert_eq!(policy, Err(Refusal::UnknownPolicy { name: name("none") }));
+        assert_eq!(roster(&book(), &binding(&["carl"])), Err(Refusal::ReachesNobody));
+    }
+
+    #[test]
+    fn exempting_words_are_found_in_any_case() {
+        let policy = Policy { exempt_keywords: vec!["Übung".into()], ..Policy::default() };
+        let check = |text: &str, expected| {
+            assert_eq!(escalates(&policy, &notice(text, &[]).content), expected, "{text}");
+        };
+        check("Dies ist eine ÜBUNG", false);
+        check("pump 3 stopped", true);
+    }
+}

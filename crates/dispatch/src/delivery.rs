@@ -60,10 +60,8 @@ impl Provider {
     fn allowance(&self, now: Now) -> usize {
         let quota = self.spec.per_day.map_or(u32::MAX, |max| max.saturating_sub(self.sent_on(day(now.wall))));
         let rate = self.cost().map_or(u64::MAX, |cost| {
-            // A burst of up to a tenth of a minute's messages, at least one.
-            let burst = (60_000 / cost / 10).max(1) * cost;
             let ahead = self.used_until.0.saturating_sub(now.mono.0);
-            burst.saturating_sub(ahead) / cost
+            burst(cost).saturating_sub(ahead) / cost
         });
         usize::try_from(rate.min(u64::from(quota))).unwrap_or(usize::MAX)
     }
@@ -102,8 +100,15 @@ impl Provider {
             return Some(now.mono + midnight.since(now.wall));
         }
         let cost = self.cost()?;
-        (self.allowance(now) == 0).then(|| Mono(self.used_until.0.saturating_sub(cost).max(now.mono.0 + 1)))
+        // The next message fits in once no more than a burst less one message lies ahead.
+        let room = self.used_until.0.saturating_sub(burst(cost) - cost);
+        (self.allowance(now) == 0).then(|| Mono(room.max(now.mono.0 + 1)))
     }
+}
+
+/// Milliseconds of the rate that may be used at once: a tenth of a minute's messages, at least one.
+fn burst(cost: u64) -> u64 {
+    (60_000 / cost / 10).max(1) * cost
 }
 
 /// The day (UTC) that `wall` lies on, counted from 1970.
@@ -558,5 +563,93 @@ fn said(open: &Open, purpose: Purpose) -> Option<Said> {
             words: end.why.word().into(),
             at: end.at,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Input;
+    use crate::fixture::{core, directory, handle, name, notice, now};
+    use crate::input::Ticket;
+
+    fn provider(per_minute: Option<u32>, per_day: Option<u32>) -> Provider {
+        let spec = ProviderSpec { name: name("smtp"), channel: name("mail"), per_minute, per_day };
+        Provider::new(spec, (0, 0))
+    }
+
+    #[test]
+    fn a_rate_allows_a_tenth_of_a_minute_at_once_and_then_one_at_a_time() {
+        let mut smtp = provider(Some(60), None);
+        assert_eq!(smtp.allowance(now(0)), 6);
+        smtp.spend(now(0), 6);
+        assert_eq!((smtp.allowance(now(0)), smtp.replenished(now(0))), (0, Some(Mono(1000))));
+        assert_eq!((smtp.allowance(now(1)), smtp.replenished(now(1))), (1, None));
+        smtp.spend(now(1), 1);
+        assert_eq!((smtp.allowance(now(1)), smtp.allowance(now(3))), (0, 2));
+        assert_eq!(smtp.allowance(now(3600)), 6, "unused time is not saved up");
+    }
+
+    #[test]
+    fn a_slow_rate_still_sends_one() {
+        let mut phone = provider(Some(2), None);
+        assert_eq!(phone.allowance(now(0)), 1);
+        phone.spend(now(0), 1);
+        assert_eq!((phone.allowance(now(29)), phone.replenished(now(0))), (0, Some(Mono(30_000))));
+        assert_eq!(phone.allowance(now(30)), 1);
+    }
+
+    #[test]
+    fn no_rate_is_exceeded_in_any_minute() {
+        for rate in [1, 7, 60, 100, 1000] {
+            let mut smtp = provider(Some(rate), None);
+            let mut sent = Vec::new();
+            for second in 0..180u64 {
+                let count = smtp.allowance(now(second));
+                smtp.spend(now(second), count);
+                sent.push(count);
+            }
+            let most = sent.windows(60).map(|minute| minute.iter().sum::<usize>()).max().unwrap_or(0);
+            let rate = usize::try_from(rate).expect("small");
+            assert!(most <= rate + (rate / 10).max(1), "{most} in a minute at {rate}");
+            assert!(sent.iter().sum::<usize>() >= 3 * rate - 3, "{rate} is not used");
+        }
+    }
+
+    #[test]
+    fn a_quota_ends_at_midnight_utc() {
+        let mut smtp = provider(None, Some(3));
+        let (evening, morning) = (now(86_000), now(86_400));
+        assert_eq!(smtp.allowance(evening), 3);
+        smtp.spend(evening, 3);
+        assert_eq!((smtp.allowance(evening), smtp.is_exhausted(evening)), (0, true));
+        assert_eq!(smtp.replenished(evening), Some(morning.mono));
+        assert_eq!((smtp.allowance(morning), smtp.sent_on(1)), (3, 0));
+    }
+
+    #[test]
+    fn waits_grow_and_then_stay() {
+        let waits: Vec<u64> = (1..7).map(|tries| backoff(tries).as_secs()).collect();
+        assert_eq!(waits, [5, 15, 60, 300, 300, 300]);
+    }
+
+    #[test]
+    fn a_turn_that_was_cut_short_asks_to_be_woken() {
+        let mut core = core(directory(&[("anna", &["mail:anna@x"])], &[]));
+        for number in 0..INTENTS_PER_TURN as u64 + 10 {
+            let notice = Box::new(notice("pump 3 stopped", &["anna"]));
+            handle(&mut core, now(0), Input::Notice { ticket: Ticket(number), notice });
+        }
+        assert!(core.deadline(now(0)).is_none_or(|due| due.at > now(0).mono), "nobody has room");
+        let intents = |core: &mut Dispatch, input| {
+            let mut effects = Vec::new();
+            core.handle(now(0), input, &mut effects);
+            effects.iter().filter(|effect| matches!(effect, Effect::Append { .. })).count()
+        };
+        let room = Input::Capacity { provider: name("smtp"), free: 1000 };
+        assert_eq!(intents(&mut core, room), INTENTS_PER_TURN);
+        assert_eq!(core.deadline(now(0)).map(|due| due.at), Some(now(0).mono));
+        assert_eq!(intents(&mut core, Input::Deadline), 10);
+        assert!(core.deadline(now(0)).is_none_or(|due| due.at > now(0).mono));
     }
 }

@@ -16,6 +16,8 @@ mod codes;
 mod delivery;
 pub mod directory;
 mod escalation;
+#[cfg(test)]
+mod fixture;
 pub mod input;
 mod keys;
 mod lane;

@@ -68,7 +68,7 @@ struct Walk {
     past: Past,
     unsynced: Vec<(RecordId, Entry)>,
     stored: u64,
-    in_flight: Vec<Box<Delivery>>,
+    in_flight: Vec<Delivery>,
     tickets: BTreeSet<Ticket>,
     next_ticket: u64,
     healed: bool,
@@ -82,7 +82,7 @@ fn no_walk_breaks_a_promise() {
         None => 0..number("STEADFAST_SEEDS").unwrap_or(SEEDS),
     };
     let mut promised = 0;
-    for seed in seeds.clone() {
+    for seed in seeds {
         match catch_unwind(AssertUnwindSafe(|| walk(seed))) {
             Ok(kept) => promised += kept,
             Err(panic) => {
@@ -311,7 +311,7 @@ impl Walk {
                 }
                 Effect::Deliver(delivery) => {
                     self.model.deliver(&delivery, self.stored);
-                    self.in_flight.push(delivery);
+                    self.in_flight.push(*delivery);
                     self.check_capacity();
                 }
                 Effect::Answer { ticket, answer } => self.answer(ticket, &answer),

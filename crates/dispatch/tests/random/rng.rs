@@ -1,4 +1,4 @@
-//! Chance from a seed: SplitMix64 (Steele, Lea, Flood 2014). The same seed gives the same walk everywhere.
+//! Chance from a seed: `SplitMix64` (Steele, Lea, Flood 2014). The same seed gives the same walk everywhere.
 
 pub(crate) struct Rng(u64);
 
