@@ -20,7 +20,7 @@ pub const COMMENTS_MAX: usize = 200;
 pub const KEY_BYTES_MAX: usize = 255;
 /// Idempotency keys remembered per source; the oldest goes first.
 pub const KEYS_PER_SOURCE_MAX: usize = 100_000;
-/// How long an idempotency key is remembered.
+/// How long an idempotency key is remembered. A request that comes later with the same key is a new one.
 pub const KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Names and addresses a notice may be sent to directly. More are refused: use a group.
 pub const NOTICE_TARGETS_MAX: usize = 1000;
@@ -46,13 +46,14 @@ pub const OPEN_ALERTS_MAX: usize = 200_000;
 pub const INPUTS_QUEUED_MAX: usize = 8192;
 /// Notifications named by one `Intent`. A crash repeats at most this many per record.
 pub const INTENT_NOTIFICATIONS_MAX: usize = 64;
-/// Outcomes named by one `Done`.
+/// Outcomes named by one `Done`. More are spread over several.
 pub const DONE_OUTCOMES_MAX: usize = 1024;
-/// Tries of one notification after which it is given up, and the operators are told.
+/// Tries of one notification after which it is given up, and the operators are told. Tries that failed
+/// because the provider was in trouble do not count.
 pub const ATTEMPTS_MAX: u16 = 50;
-/// Bytes kept of the reason for a failure.
+/// Bytes kept of the reason for a failure. A longer one is cut.
 pub const REASON_BYTES_MAX: usize = 300;
-/// How long a code rests before it names another alert.
+/// How long a code rests before it names another alert. Until then codes count on, and grow longer.
 pub const CODE_REST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Codes count to here, and start again with 1 where those have rested.
 pub const CODE_WRAP: u32 = 9_999;
@@ -60,8 +61,6 @@ pub const CODE_WRAP: u32 = 9_999;
 pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes a rendered message may have before the channel's own limit. A longer one is cut, visibly.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of one record as written. A larger one is a fault of ours.
-pub const RECORD_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 const _: () = {
     assert!(
@@ -73,6 +72,5 @@ const _: () = {
         "an alert at its limits fits a message"
     );
     assert!(INTENT_NOTIFICATIONS_MAX <= DONE_OUTCOMES_MAX, "the outcomes of one Intent fit one Done");
-    assert!(DIRECTORY_BYTES_MAX < RECORD_BYTES_MAX, "a directory at its limit fits a record");
     assert!(KEY_LIFE.as_secs() <= CODE_REST.as_secs(), "a code outlives every key that leads to it");
 };
