@@ -2,12 +2,13 @@
 
 use crate::clock::{ActiveClock, Moment, unpaused_since};
 use crate::codes::Codes;
-use crate::delivery::{Channel, Provider, day};
+use crate::delivery::Channel;
 use crate::directory::Mode;
 use crate::escalation::next_step;
 use crate::input::{Past, ProviderSpec};
 use crate::keys::Keys;
 use crate::lane::Rank;
+use crate::provider::{Provider, day};
 use crate::record::{Claim, Purpose, Record, Roster, StepKey};
 use crate::run::Run;
 use crate::state::{Open, State};

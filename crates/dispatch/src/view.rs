@@ -1,9 +1,9 @@
 //! What the core shows of itself: for status pages, lists and metrics. Reads only.
 
 use crate::Dispatch;
-use crate::delivery::day;
 use crate::directory::Edition;
 use crate::escalation::next_step;
+use crate::provider::day;
 use crate::record::StepKey;
 use crate::state::{Open, State};
 use base::{AlertId, Mono, Name, Now};
