@@ -228,7 +228,8 @@ impl Client {
         let retry_after =
             response.headers().get(header::RETRY_AFTER).and_then(|it| it.to_str().ok()?.parse().ok());
         let body = response.text().await.map_err(silent)?;
-        Err(self.passed(host, status, retry_after, &body))
+        let problem = serde_json::from_str(&body).unwrap_or_default();
+        Err(self.passed(host, status, problem, ask.twice).busy_for(retry_after))
     }
 
     fn request(&self, host: &Url, ask: &Ask) -> RequestBuilder {
@@ -253,20 +254,37 @@ impl Client {
     }
 
     /// What an answer of 300 or more means: for the person, and for whether another host is asked.
-    fn passed(&self, host: &Url, status: StatusCode, retry_after: Option<u64>, body: &str) -> Passed {
-        let problem: Problem = serde_json::from_str(body).unwrap_or_default();
+    fn passed(&self, host: &Url, status: StatusCode, problem: Problem, twice: bool) -> Passed {
         let mut text = words(&problem, status);
         if let (StatusCode::UNAUTHORIZED, Err(why)) = (status, &self.token) {
             text = format!("{text}\nno token was given: {why}");
         }
-        // Refused before anything was done, and another node may have room.
-        let next = matches!(status.as_u16(), 502 | 503 | 507);
+        let from_proxy = problem.title.is_empty();
+        let next = match status.as_u16() {
+            503 | 507 => true, // Refused before anything was done, and another node may have room.
+            502 | 504 => from_proxy && twice,
+            _ => false,
+        };
         if next {
             text = format!("{}: {text}", authority(host));
         }
-        let mut why = Failure::new(Exit::of_status(status.as_u16()), text);
+        // A node says 502 of what lies behind it, such as a mail server; it was reached itself.
+        let exit = if status == StatusCode::BAD_GATEWAY && !from_proxy {
+            Exit::Failed
+        } else {
+            Exit::of_status(status.as_u16())
+        };
+        let mut why = Failure::new(exit, text);
         why.faults = problem.errors;
-        Passed { why, next, again: retry_after.filter(|seconds| next && *seconds <= RETRY_AFTER_S_MAX) }
+        Passed { why, next, again: None }
+    }
+}
+
+impl Passed {
+    /// The host said when it may be asked again, in seconds.
+    fn busy_for(mut self, retry_after: Option<u64>) -> Self {
+        self.again = retry_after.filter(|seconds| self.next && *seconds <= RETRY_AFTER_S_MAX);
+        self
     }
 }
 

@@ -143,6 +143,12 @@ async fn a_problem_is_put_into_words_with_its_code() {
             Exit::Refused,
             "not valid\n  to.0: no \"ana\"\n  x",
         ),
+        (
+            502,
+            r#"{"title":"It cannot be reached","detail":"mail-1: refused"}"#,
+            Exit::Failed,
+            "It cannot be reached: mail-1: refused",
+        ),
         (500, "<html>", Exit::Failed, "the node answered 500 Internal Server Error"),
         (302, "", Exit::Failed, "the node answered 302 Found"),
     ] {
