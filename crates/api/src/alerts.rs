@@ -16,9 +16,11 @@ use base::{AlertId, Name, NotificationId, Now};
 use dispatch::Dispatch;
 use dispatch::record::{Outcome, Purpose};
 use dispatch::state::{Open, Sent};
+use ledger::AlertCursor;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::ops::Bound;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 /// Rows of a page where nothing else is asked for.
 const PAGE: usize = 100;
@@ -30,15 +32,16 @@ const SLICE_COST: usize = 10_000;
 const SEARCH_CHARS_MAX: usize = 200;
 
 /// Which alerts.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
     /// `current` (all that are not closed; if absent), `open`, `acknowledged`, `ended`, `closed` or `all`.
     state: Option<String>,
-    /// Only those with this text in summary, details, source, code or a label; without case.
+    /// Only those with this text, without case, in summary, details, source, code or a label; of closed ones
+    /// in the summary.
     q: Option<String>,
-    /// Rows, 1 to 500; 100 if absent. There may be fewer although more follow.
+    /// Rows, 1 to 500; 100 if absent.
     limit: Option<usize>,
     /// The `next_cursor` of the page before.
     cursor: Option<String>,
@@ -120,8 +123,10 @@ pub(crate) struct NotificationBody {
     pub(crate) purpose: String,
     /// `sent`, `failed`, `unknown`, `under-way` or `waiting`.
     pub(crate) state: String,
-    /// Every attempt, in order.
+    /// Every attempt, in order; of a closed alert the last.
     pub(crate) attempts: Vec<AttemptBody>,
+    /// How often it was tried.
+    pub(crate) tries: u32,
     /// It may have arrived more than once.
     pub(crate) repeat: bool,
 }
@@ -139,7 +144,7 @@ pub(crate) struct AttemptBody {
 }
 
 /// Which part of a list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PageQuery {
@@ -204,7 +209,7 @@ pub(crate) fn bad_cursor() -> Rejection {
 }
 
 /// Lists alerts, the newest first.
-#[utoipa::path(get, path = "/api/v1/alerts", tag = "alerts", params(ListQuery),
+#[utoipa::path(get, operation_id = "list_alerts", path = "/api/v1/alerts", tag = "alerts", params(ListQuery),
     responses((status = 200, body = ListBody),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn list(
@@ -219,9 +224,62 @@ pub(crate) async fn list(
         return Err(Rejection::at(Kind::Invalid, "q", detail));
     }
     let search = query.q.filter(|q| !q.is_empty()).map(|q| q.to_lowercase());
-    let after = query.cursor.map(|text| text.parse::<AlertId>().map_err(|_| bad_cursor())).transpose()?;
-    let (alerts, next) = current(&shared, wanted, search, limit, after).await?;
-    Ok(Json(ListBody { alerts, next_cursor: next.map(|id| id.to_string()) }))
+    let from = query.cursor.as_deref().map_or(Ok(Start::first(wanted)), Start::parse)?;
+    let (mut alerts, mut next) = (Vec::new(), Some(from));
+    if let Some(Start::Current(before)) = next {
+        let (found, rest) = current(&shared, wanted, search.clone(), limit, before).await?;
+        alerts = found;
+        next = rest.map(|id| Start::Current(Some(id)));
+        if next.is_none() && wanted == Wanted::All {
+            next = Some(Start::Closed(None));
+        }
+    }
+    if let Some(Start::Closed(before)) = next
+        && alerts.len() < limit
+    {
+        let (found, rest) = shared.histories.closed(search, limit - alerts.len(), before).await?;
+        alerts.extend(found);
+        next = rest.map(|cursor| Start::Closed(Some(cursor)));
+    }
+    Ok(Json(ListBody { alerts, next_cursor: next.map(|start| start.to_string()) }))
+}
+
+/// Where a page begins: among the alerts in memory, or among the closed ones.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    Current(Option<AlertId>),
+    Closed(Option<AlertCursor>),
+}
+
+impl Start {
+    fn first(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Closed => Self::Closed(None),
+            Wanted::Current | Wanted::Open | Wanted::Acknowledged | Wanted::Ended | Wanted::All => {
+                Self::Current(None)
+            }
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, Rejection> {
+        match text.split_once('~') {
+            Some(("closed", "")) => Ok(Self::Closed(None)),
+            Some(("closed", cursor)) => {
+                cursor.parse().map(|it| Self::Closed(Some(it))).map_err(|_| bad_cursor())
+            }
+            _ => text.parse().map(|id| Self::Current(Some(id))).map_err(|_| bad_cursor()),
+        }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Current(id) => id.map_or(Ok(()), |id| id.fmt(f)),
+            Self::Closed(None) => f.write_str("closed~"),
+            Self::Closed(Some(cursor)) => write!(f, "closed~{cursor}"),
+        }
+    }
 }
 
 /// A page of those that are not closed, read slice by slice.
@@ -282,7 +340,7 @@ fn mentions(open: &Open, search: &str) -> bool {
 }
 
 /// Shows one alert.
-#[utoipa::path(get, path = "/api/v1/alerts/{alert}", tag = "alerts",
+#[utoipa::path(get, operation_id = "show_alert", path = "/api/v1/alerts/{alert}", tag = "alerts",
     params(("alert" = String, Path, description = "Its id, or its code while it is not closed")),
     responses((status = 200, body = OneBody),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -296,7 +354,10 @@ pub(crate) async fn one(
         let id = asked.find(core)?;
         core.state().open.get(&id).map(|open| whole(core, now, id, open))
     });
-    found.await?.map(Json).ok_or_else(|| asked.unknown())
+    if let Some(one) = found.await? {
+        return Ok(Json(one));
+    }
+    shared.histories.one(asked).await?.map(Json).ok_or_else(|| asked.unknown())
 }
 
 fn whole(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> OneBody {
@@ -321,7 +382,7 @@ fn whole(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> OneBody {
 }
 
 /// Shows what became of an alert's notifications.
-#[utoipa::path(get, path = "/api/v1/alerts/{alert}/notifications", tag = "alerts", params(PageQuery,
+#[utoipa::path(get, operation_id = "list_notifications", path = "/api/v1/alerts/{alert}/notifications", tag = "alerts", params(PageQuery,
     ("alert" = String, Path, description = "Its id, or its code while it is not closed")),
     responses((status = 200, body = NotificationsBody),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -332,8 +393,9 @@ pub(crate) async fn notifications(
     Asked(query): Asked<PageQuery>,
 ) -> Result<Json<NotificationsBody>, Rejection> {
     let limit = page_size(query.limit)?;
-    let after = query.cursor.map(|text| text.parse::<NotificationId>().map_err(|_| bad_cursor()));
-    let after = after.transpose()?.map_or(Bound::Unbounded, Bound::Excluded);
+    let cursor =
+        query.cursor.map(|text| text.parse::<NotificationId>().map_err(|_| bad_cursor())).transpose()?;
+    let after = cursor.map_or(Bound::Unbounded, Bound::Excluded);
     let asked = Reference::parse(&alert)?;
     let found = shared.api.calls.read(move |core, _| {
         let open = core.state().open.get(&asked.find(core)?)?;
@@ -342,9 +404,13 @@ pub(crate) async fn notifications(
         let next = if rows.next().is_some() { page.last().map(|(id, _)| id.to_string()) } else { None };
         Some((page, next))
     });
-    let (page, next_cursor) = found.await?.ok_or_else(|| asked.unknown())?;
-    let notifications = page.iter().map(|(id, sent)| notification(*id, sent)).collect();
-    Ok(Json(NotificationsBody { notifications, next_cursor }))
+    if let Some((page, next_cursor)) = found.await? {
+        let notifications = page.iter().map(|(id, sent)| notification(*id, sent)).collect();
+        return Ok(Json(NotificationsBody { notifications, next_cursor }));
+    }
+    let found = shared.histories.notifications(asked, cursor, limit).await?;
+    let (notifications, next) = found.ok_or_else(|| asked.unknown())?;
+    Ok(Json(NotificationsBody { notifications, next_cursor: next.map(|id| id.to_string()) }))
 }
 
 fn notification(id: NotificationId, sent: &Sent) -> NotificationBody {
@@ -384,6 +450,7 @@ fn notification(id: NotificationId, sent: &Sent) -> NotificationBody {
         purpose: purpose.to_owned(),
         state: state.to_owned(),
         attempts: attempts.collect(),
+        tries: u32::try_from(sent.attempts.len()).unwrap_or(u32::MAX),
         repeat,
     }
 }

@@ -11,12 +11,13 @@ use crate::problem::Rejection;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use base::{AlertId, BootId, RecordId, Wall};
+use base::{AlertId, BootId, Name, NotificationId, RecordId, Wall};
 use dispatch::directory::Edition;
 use dispatch::record::{Entry, Record};
 use futures_util::Stream;
+use ledger::tell;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +25,8 @@ use tokio::sync::broadcast;
 
 /// Changes that are kept.
 const KEPT: usize = 10_000;
+/// Alerts and notifications that sentences can name.
+const KNOWN_MAX: usize = 100_000;
 /// Changes a reader may be behind before it must read the lists again.
 const BEHIND_MAX: usize = 1024;
 /// How often a silent stream says that it is alive.
@@ -42,6 +45,10 @@ pub struct Change {
     pub alert: Option<AlertId>,
     /// When.
     pub at: Wall,
+    /// Who made it happen, where it was somebody.
+    pub who: Option<String>,
+    /// What happened, in a sentence.
+    pub text: String,
     /// What it says; of large records and of the directory a summary.
     pub data: Value,
 }
@@ -55,6 +62,40 @@ struct Shelf {
     kept: Mutex<VecDeque<Arc<Change>>>,
     news: broadcast::Sender<Arc<Change>>,
     edition: Mutex<Option<Edition>>,
+    known: Mutex<Known>,
+}
+
+/// What sentences refer to, of late: codes of alerts, and where notifications went by which provider.
+#[derive(Debug, Default)]
+struct Known {
+    codes: BTreeMap<AlertId, String>,
+    sent: BTreeMap<NotificationId, (String, String)>,
+}
+
+impl Known {
+    fn learn(&mut self, id: RecordId, record: &Record) {
+        if self.codes.len() + self.sent.len() > KNOWN_MAX {
+            *self = Self::default(); // Sentences then name what is older by its id.
+        }
+        if let Record::Accept(alert) = record {
+            self.codes.insert(AlertId(id), alert.code.to_string());
+        } else if let Record::Intent { sends, .. } = record {
+            self.sent.extend(sends.iter().map(|send| {
+                let to = format!("{} to {} at {}", send.address.channel, send.recipient, send.address.value);
+                (send.notification, (to, send.provider.to_string()))
+            }));
+        }
+    }
+}
+
+impl tell::Lookup for Known {
+    fn code(&self, alert: AlertId) -> Option<String> {
+        self.codes.get(&alert).cloned()
+    }
+
+    fn notification(&self, id: NotificationId) -> Option<(String, String)> {
+        self.sent.get(&id).cloned()
+    }
 }
 
 impl Default for Changes {
@@ -67,7 +108,12 @@ impl Changes {
     /// Nothing yet.
     pub fn new() -> Self {
         let (news, _) = broadcast::channel(BEHIND_MAX);
-        Self(Arc::new(Shelf { kept: Mutex::default(), news, edition: Mutex::default() }))
+        Self(Arc::new(Shelf {
+            kept: Mutex::default(),
+            news,
+            edition: Mutex::default(),
+            known: Mutex::default(),
+        }))
     }
 
     /// Tells of a record. Call it for each of this boot's records, in order, once it is durable.
@@ -75,10 +121,21 @@ impl Changes {
         if let Record::Directory { edition, .. } = &entry.record {
             self.keep(edition);
         }
-        let (kind, data) = told(&entry.record);
-        let alert = entry.record.alert(id);
-        let change = Change { epoch: id.log.boot, seq: id.seq, kind, alert, at: entry.at, data };
-        let change = Arc::new(change);
+        let text = {
+            let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.learn(id, &entry.record);
+            tell::sentence(id, &entry.record, &*known)
+        };
+        let change = Arc::new(Change {
+            epoch: id.log.boot,
+            seq: id.seq,
+            kind: tell::kind(&entry.record),
+            alert: entry.record.alert(id),
+            at: entry.at,
+            who: tell::actor(&entry.record).map(|actor| actor.who.to_string()),
+            text,
+            data: told(&entry.record),
+        });
         let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= KEPT {
             kept.pop_front();
@@ -115,50 +172,40 @@ impl Changes {
     }
 }
 
-/// The kind of a record and what is told of it.
-fn told(record: &Record) -> (&'static str, Value) {
+/// What is told of a record, for programs.
+fn told(record: &Record) -> Value {
     match record {
-        Record::Start { version, because } => {
-            ("start", json!({ "version": **version, "because": **because }))
-        }
-        Record::Roster(roster) => {
-            ("roster", json!({ "id": roster.id.to_string(), "people": roster.people.len() }))
-        }
-        Record::Accept(alert) => (
-            "accept",
-            json!({
-                "code": alert.code.to_string(), "source": alert.source.as_str(),
-                "severity": alert.content.severity.word(), "summary": *alert.content.summary,
-            }),
-        ),
+        Record::Start { version, because } => json!({ "version": **version, "because": **because }),
+        Record::Roster(roster) => json!({ "id": roster.id.to_string(), "people": roster.people.len() }),
+        Record::Accept(alert) => json!({
+            "code": alert.code.to_string(), "source": alert.source.as_str(),
+            "severity": alert.content.severity.word(), "summary": *alert.content.summary,
+        }),
         Record::Update { content, .. } => {
-            ("update", json!({ "severity": content.severity.word(), "summary": *content.summary }))
+            json!({ "severity": content.severity.word(), "summary": *content.summary })
         }
-        Record::StepFired { step, fired, .. } => (
-            "step-fired",
-            json!({ "step": step.step, "round": step.round.saturating_add(1), "late_seconds": fired.late.as_secs() }),
-        ),
-        Record::Intent { sends, .. } => ("intent", json!({ "notifications": sends.len() })),
-        Record::Done { outcomes, .. } => ("done", json!({ "notifications": outcomes.len() })),
+        Record::StepFired { step, fired, .. } => json!({
+            "step": step.step, "round": step.round.saturating_add(1), "late_seconds": fired.late.as_secs(),
+        }),
+        Record::Intent { sends, .. } => json!({ "notifications": sends.len() }),
+        Record::Done { outcomes, .. } => json!({ "notifications": outcomes.len() }),
         Record::Ack { ack, .. } => {
-            ("ack", json!({ "by": ack.by.to_string(), "comment": ack.comment.as_deref() }))
+            let recipient = ack.recipient.as_ref().map(Name::as_str);
+            json!({ "by": ack.by.to_string(), "recipient": recipient, "comment": ack.comment.as_deref() })
         }
-        Record::Comment { comment, .. } => {
-            ("comment", json!({ "by": comment.by.to_string(), "text": *comment.text }))
-        }
-        Record::End { end, .. } => ("end", json!({ "by": end.by.to_string(), "why": end.why.word() })),
-        Record::Closed { .. } => ("closed", json!({})),
-        Record::Pause { by, reason } => ("pause", json!({ "by": by.to_string(), "reason": **reason })),
-        Record::Resume { by, .. } => ("resume", json!({ "by": by.to_string() })),
-        Record::Claim(claim) => ("claim", json!({ "log": claim.log.to_string(), "epoch": claim.epoch })),
-        Record::Directory { edition, by, summary } => (
-            "directory",
-            json!({ "term": edition.term, "version": edition.version, "by": by.to_string(), "summary": **summary }),
-        ),
+        Record::Comment { comment, .. } => json!({ "by": comment.by.to_string(), "text": *comment.text }),
+        Record::End { end, .. } => json!({ "by": end.by.to_string(), "why": end.why.word() }),
+        Record::Closed { .. } => json!({}),
+        Record::Pause { by, reason } => json!({ "by": by.to_string(), "reason": **reason }),
+        Record::Resume { by, .. } => json!({ "by": by.to_string() }),
+        Record::Claim(claim) => json!({ "log": claim.log.to_string(), "epoch": claim.epoch }),
+        Record::Directory { edition, by, summary } => json!({
+            "term": edition.term, "version": edition.version, "by": by.to_string(), "summary": **summary,
+        }),
         Record::Provider { provider, to, because } => {
-            ("provider", json!({ "provider": provider.as_str(), "to": **to, "because": **because }))
+            json!({ "provider": provider.as_str(), "to": **to, "because": **because })
         }
-        Record::Note { by, what } => ("note", json!({ "by": by.to_string(), "what": **what })),
+        Record::Note { by, what } => json!({ "by": by.to_string(), "what": **what }),
     }
 }
 
@@ -199,6 +246,8 @@ fn event(change: &Change) -> Event {
         "kind": change.kind,
         "alert": change.alert.map(|alert| alert.to_string()),
         "at": moment::written(change.at),
+        "who": change.who,
+        "text": change.text,
         "data": change.data,
     });
     let id = format!("{:x}-{}", change.epoch.0, change.seq);
@@ -209,7 +258,7 @@ fn event(change: &Change) -> Event {
 ///
 /// Each event has the id `EPOCH-NUMBER`; a client that comes back with Last-Event-ID gets what it missed, or
 /// the event `resync`, after which it must read the lists again.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events",
+#[utoipa::path(get, operation_id = "stream_events", path = "/api/v1/events", tag = "events",
     params(("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String, description = "Server-sent events"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]

@@ -5,14 +5,18 @@
 //! send can be what it says.
 //!
 //! Reading order: `call` (the way to the core), `problem` and `read` (refusals and bodies), `auth` (who),
-//! then the routes by what they are about: `notices`, `alerts` with its view `alert`, `orders`, `pages` with
-//! `link`, `events`.
+//! then the routes by what they are about: `notices`, `alerts` with its view `alert` and `history`,
+//! `orders`, `pages` with `link`, `directory`, `access`, `trail`, `events`, `status`, `upkeep`; `openapi` lists
+//! them all.
 
+mod access;
 mod alert;
 mod alerts;
 mod auth;
 mod call;
+mod directory;
 mod events;
+mod history;
 mod link;
 mod moment;
 mod nearest;
@@ -23,7 +27,10 @@ mod pages;
 mod problem;
 mod read;
 mod status;
+mod trail;
+mod upkeep;
 
+pub use access::{hash_password, new_token};
 pub use call::{ANSWER_WAIT, Call, CallError, Calls};
 pub use events::{Change, Changes};
 pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, read_token};
@@ -31,12 +38,14 @@ pub use notices::{Parsed, parse_notice};
 pub use openapi::openapi;
 pub use problem::{Place, Rejection};
 
+use access::Lockout;
 use auth::Sessions;
 use axum::Router;
 use base::{Name, NodeId, Wall};
 use dispatch::directory::{Address, Civil, Directory, Edition};
 use dispatch::record::Content;
 use futures_util::future::BoxFuture;
+use history::Histories;
 use record::document::{Document, Problem, form};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -131,7 +140,9 @@ pub struct Api {
 /// What all routes share.
 pub(crate) struct Shared {
     pub(crate) api: Api,
+    pub(crate) histories: Histories,
     pub(crate) sessions: Sessions,
+    pub(crate) lockout: Lockout,
     /// Whom notices without a token are from; none where a token is needed.
     pub(crate) anonymous: Option<Name>,
 }
@@ -141,7 +152,9 @@ pub(crate) type Server = axum::extract::State<Arc<Shared>>;
 
 impl Shared {
     fn new(api: Api, anonymous: Option<Name>) -> Arc<Self> {
-        Arc::new(Self { api, sessions: Sessions::default(), anonymous })
+        let histories = Histories::new(&api.history);
+        let (sessions, lockout) = (Sessions::default(), Lockout::default());
+        Arc::new(Self { api, histories, sessions, lockout, anonymous })
     }
 
     /// The directory in force.

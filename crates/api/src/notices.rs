@@ -6,7 +6,7 @@
 use crate::auth::{Allowed, Caller, Send};
 use crate::nearest::{quoted, suggestion};
 use crate::problem::{Kind, Place, Rejection};
-use crate::read::{Json, read_json, read_value};
+use crate::read::{Json, List, read_json, read_value};
 use crate::{Server, Shared};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -283,7 +283,7 @@ impl Parsed {
 ///
 /// The answer comes when it is on disk. With an Idempotency-Key the request can be repeated until there is
 /// an answer: it makes one alert.
-#[utoipa::path(post, path = "/api/v1/notices", tag = "notices", request_body = NoticeForm,
+#[utoipa::path(post, operation_id = "send_notice", path = "/api/v1/notices", tag = "notices", request_body = NoticeForm,
     params(("Idempotency-Key" = Option<String>, Header, description = "Names the request; at most 255 bytes")),
     responses((status = 201, body = TakenBody, description = "A new alert"),
         (status = 200, body = TakenBody, description = "A repetition, or the end of an alert"),
@@ -309,13 +309,13 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
 /// Sends several notices.
 ///
 /// Each is taken or refused for itself; the answer has one result for each, in their order.
-#[utoipa::path(post, path = "/api/v1/notices/batch", tag = "notices", request_body = Vec<NoticeForm>,
+#[utoipa::path(post, operation_id = "send_notices", path = "/api/v1/notices/batch", tag = "notices", request_body = Vec<NoticeForm>,
     responses((status = 200, body = BatchBody),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "None was taken")))]
 pub(crate) async fn send_batch(
     State(shared): Server,
     Allowed(caller, ..): Allowed<Send>,
-    Json(notices): Json<Vec<Value>>,
+    List(notices): List<Value>,
 ) -> Result<axum::Json<BatchBody>, Rejection> {
     if notices.len() > BATCH_NOTICES_MAX {
         let detail = format!("there are {} notices; at most {BATCH_NOTICES_MAX}", notices.len());

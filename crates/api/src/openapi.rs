@@ -1,7 +1,7 @@
 //! Every route, once: the router and the OpenAPI 3.1 document are made from the same list.
 
 use crate::problem::{Kind, Rejection};
-use crate::{Shared, alerts, events, notices, orders, pages, status};
+use crate::{Shared, access, alerts, directory, events, notices, orders, pages, status, trail, upkeep};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Uri};
@@ -38,7 +38,22 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(orders::delete_pending))
         .routes(routes!(orders::pause))
         .routes(routes!(orders::resume))
+        .routes(routes!(directory::show, directory::replace))
+        .routes(routes!(directory::check))
+        .routes(routes!(directory::compare))
+        .routes(routes!(directory::show_entry, directory::put_entry, directory::remove_entry))
+        .routes(routes!(directory::preview))
+        .routes(routes!(access::login))
+        .routes(routes!(access::logout))
+        .routes(routes!(access::list_tokens, access::make_token))
+        .routes(routes!(access::remove_token))
+        .routes(routes!(access::list_users, access::set_user))
+        .routes(routes!(access::remove_user))
+        .routes(routes!(trail::list))
+        .routes(routes!(trail::stream))
         .routes(routes!(events::stream))
+        .routes(routes!(upkeep::backup))
+        .routes(routes!(upkeep::probe))
         .routes(routes!(status::status))
         .routes(routes!(status::metrics))
         .routes(routes!(document));
@@ -82,7 +97,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Rejection {
 }
 
 /// Gives this document.
-#[utoipa::path(get, path = "/openapi.json", tag = "status", security(()),
+#[utoipa::path(get, operation_id = "show_openapi", path = "/openapi.json", tag = "status", security(()),
     responses((status = 200, content_type = "application/json", body = String, description = "OpenAPI 3.1")))]
 async fn document() -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], openapi())

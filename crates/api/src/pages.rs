@@ -61,7 +61,7 @@ struct Seen {
 }
 
 /// Shows what a link is about; changes nothing.
-#[utoipa::path(get, path = "/a/{token}", tag = "pages",
+#[utoipa::path(get, operation_id = "show_link", path = "/a/{token}", tag = "pages",
     params(("token" = String, Path, description = "From a link in a message")),
     responses((status = 200, content_type = "text/html", description = "The alert, with a button to acknowledge it"),
         (status = 403, content_type = "text/html", description = "The link is not one of ours"),
@@ -74,7 +74,7 @@ pub(crate) async fn show(State(shared): Server, Path(token): Path<String>) -> Re
 }
 
 /// Acknowledges what a link is about, or has it escalated at once.
-#[utoipa::path(post, path = "/a/{token}", tag = "pages",
+#[utoipa::path(post, operation_id = "use_link", path = "/a/{token}", tag = "pages",
     params(("token" = String, Path, description = "From a link in a message")),
     request_body(content_type = "application/x-www-form-urlencoded", content = String,
         description = "`action` is `acknowledge` (if absent) or `escalate`; `comment` is said with it"),

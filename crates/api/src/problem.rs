@@ -79,6 +79,8 @@ pub(crate) enum Kind {
     Busy,
     /// The node is not able to.
     Unavailable,
+    /// What lies behind the node cannot be reached.
+    Unreachable,
     /// There was no answer.
     TimedOut,
     /// The disk is full.
@@ -109,6 +111,7 @@ impl Kind {
             Self::Unavailable => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The node cannot do this now")
             }
+            Self::Unreachable => (StatusCode::BAD_GATEWAY, "unreachable", "It cannot be reached"),
             Self::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timed-out", "There was no answer in time"),
             Self::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, "disk-full", "The disk is full"),
             Self::Fault => (StatusCode::INTERNAL_SERVER_ERROR, "fault", "Something went wrong here"),
@@ -134,6 +137,7 @@ impl Rejection {
             | Kind::Stale
             | Kind::TooLarge
             | Kind::UnsupportedType
+            | Kind::Unreachable
             | Kind::TimedOut
             | Kind::Fault => None,
         };

@@ -17,6 +17,9 @@ use serde_path_to_error::Segment;
 /// A body of JSON, at most [`REQUEST_BYTES_MAX`] bytes. An absent body reads as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
 
+/// A body of a JSON array, at most [`REQUEST_BYTES_MAX`] bytes.
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
 /// Parameters behind the `?`.
 pub(crate) struct Query<T>(pub(crate) T);
 
@@ -34,6 +37,17 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
         }
         expect_json(&parts.headers)?;
         read_json(&bytes).map(Json)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for List<T> {
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Rejection> {
+        let (parts, body) = request.into_parts();
+        let bytes = body_bytes(body, REQUEST_BYTES_MAX).await?;
+        expect_json(&parts.headers)?;
+        read_list(&bytes).map(List)
     }
 }
 
@@ -58,8 +72,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Rejection> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
-        path.map(|path| Self(path.0))
-            .map_err(|rejection| Rejection::new(Kind::NotFound, rejection.body_text()))
+        path.map(|path| Self(path.0)).map_err(|rejection| {
+            let text = rejection.body_text();
+            Rejection::new(Kind::NotFound, text.strip_prefix("Invalid URL: ").unwrap_or(&text))
+        })
     }
 }
 
@@ -91,8 +107,30 @@ pub(crate) fn expect_json(headers: &HeaderMap) -> Result<(), Rejection> {
     Err(Rejection::new(Kind::UnsupportedType, detail))
 }
 
-/// Reads JSON of a known shape. Takes any bytes.
+/// Reads a JSON object of a known shape. Takes any bytes.
 pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Rejection> {
+    expect_start(bytes, b'{', "an object")?;
+    read_any(bytes)
+}
+
+/// Reads a JSON array. Takes any bytes.
+pub(crate) fn read_list<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, Rejection> {
+    expect_start(bytes, b'[', "an array")?;
+    read_any(bytes)
+}
+
+/// Refuses JSON of another kind: a form would else be taken from an array, field by field.
+fn expect_start(bytes: &[u8], start: u8, kind: &str) -> Result<(), Rejection> {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(first) if *first != start => {
+            read_any::<serde::de::IgnoredAny>(bytes)?;
+            Err(Rejection::at(Kind::Invalid, "", format!("the body must be {kind}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_any<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Rejection> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
@@ -104,6 +142,9 @@ pub(crate) fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Rejectio
 
 /// Reads a part of a body that is JSON already. The pointers start at the part.
 pub(crate) fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Rejection> {
+    if !value.is_object() {
+        return Err(Rejection::at(Kind::Invalid, "", "it must be an object"));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let pointer = pointer(error.path());
         refused(pointer, &error.into_inner())
@@ -188,7 +229,7 @@ mod tests {
     #[test]
     fn deep_nesting_is_refused() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        let error = read_json::<serde_json::Value>(deep.as_bytes()).unwrap_err();
+        let error = read_list::<serde_json::Value>(deep.as_bytes()).unwrap_err();
         assert!(error.detail.contains("recursion limit exceeded"), "{}", error.detail);
         let inside = format!(r#"{{"name": "a", "counts": {deep}}}"#);
         assert_eq!(read_json::<Form>(inside.as_bytes()).unwrap_err().status, 422);

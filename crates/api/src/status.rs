@@ -105,7 +105,7 @@ pub(crate) struct EditionBody {
 const LOOKED_AT_MAX: usize = 5000;
 
 /// Shows how the node is.
-#[utoipa::path(get, path = "/api/v1/status", tag = "status",
+#[utoipa::path(get, operation_id = "show_status", path = "/api/v1/status", tag = "status",
     responses((status = 200, body = StatusBody),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn status(State(shared): Server, _: Allowed<Read>) -> Result<Json<StatusBody>, Rejection> {

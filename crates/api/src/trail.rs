@@ -1,0 +1,137 @@
+//! The trail: who did what, when and from where, as far back as the history reaches.
+
+use crate::Server;
+use crate::alerts::{Reference, bad_cursor, page_size};
+use crate::auth::{Allowed, Read};
+use crate::events::streamed;
+use crate::moment;
+use crate::problem::{Kind, Rejection};
+use crate::read::Query as Asked;
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, Sse};
+use futures_util::Stream;
+use ledger::{TrailFilter, TrailPage, TrailRow};
+use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use utoipa::ToSchema;
+
+/// Which entries.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrailQuery {
+    /// At or after this moment, as in RFC 3339.
+    since: Option<String>,
+    /// About this alert: its id, or its code while it is not closed.
+    alert: Option<String>,
+    /// Of these kinds, such as `ack` or `directory`; several with commas.
+    kind: Option<String>,
+    /// `newest` (if absent) or `oldest` first.
+    order: Option<String>,
+    /// Rows, 1 to 500; 100 if absent.
+    limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of the trail.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TrailBody {
+    /// The entries.
+    entries: Vec<EntryBody>,
+    /// For the next page; none on the last.
+    next_cursor: Option<String>,
+}
+
+/// One record.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TrailEntry)]
+pub(crate) struct EntryBody {
+    /// Its id.
+    id: String,
+    /// When.
+    at: String,
+    /// What kind of record.
+    kind: String,
+    /// The alert it is about.
+    alert: Option<String>,
+    /// Who made it happen, where it was somebody.
+    who: Option<String>,
+    /// How it reached us: `api`, `link`, `reply` or `node`.
+    via: Option<String>,
+    /// The network address it came from.
+    from: Option<String>,
+    /// What happened, in a sentence.
+    text: String,
+    /// The record itself; none of large ones and of the directory, which holds secrets.
+    record: Option<serde_json::Value>,
+}
+
+fn entry(row: TrailRow) -> EntryBody {
+    let json = row.json.filter(|_| row.kind != "directory");
+    EntryBody {
+        id: row.record,
+        at: moment::written(row.at),
+        kind: row.kind,
+        alert: row.alert.map(|alert| alert.to_string()),
+        who: row.who,
+        via: row.via,
+        from: row.from,
+        text: row.text,
+        record: json.and_then(|json| serde_json::from_str(&json).ok()),
+    }
+}
+
+/// Lists what was done, the newest first.
+#[utoipa::path(get, operation_id = "list_trail", path = "/api/v1/trail", tag = "trail", params(TrailQuery),
+    responses((status = 200, body = TrailBody),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn list(
+    State(shared): Server,
+    _: Allowed<Read>,
+    Asked(query): Asked<TrailQuery>,
+) -> Result<Json<TrailBody>, Rejection> {
+    let limit = page_size(query.limit)?;
+    let since = query.since.as_deref().map(|text| {
+        let detail = "a moment is written as 2027-01-01T00:00:00Z";
+        moment::read(text).ok_or_else(|| Rejection::at(Kind::Invalid, "since", detail))
+    });
+    let alert = match query.alert.as_deref().map(Reference::parse).transpose()? {
+        Some(Reference::Id(id)) => Some(id),
+        Some(asked @ Reference::Code(_)) => {
+            let found = shared.api.calls.read(move |core, _| asked.find(core)).await?;
+            Some(found.ok_or_else(|| asked.unknown())?)
+        }
+        None => None,
+    };
+    let kinds = query.kind.map(|text| text.split(',').map(|kind| kind.trim().to_owned()).collect());
+    let filter = TrailFilter { alert, since: since.transpose()?, kinds: kinds.unwrap_or_default() };
+    let cursor = query.cursor.map(|text| text.parse::<i64>().map_err(|_| bad_cursor())).transpose()?;
+    let page = match (query.order.as_deref(), cursor) {
+        (None | Some("newest"), None) => TrailPage::Newest,
+        (None | Some("newest"), Some(n)) => TrailPage::Before(n),
+        (Some("oldest"), n) => TrailPage::After(n.unwrap_or(0)),
+        (Some(_), _) => {
+            return Err(Rejection::at(Kind::Invalid, "order", "an order is newest or oldest"));
+        }
+    };
+    let asked = u32::try_from(limit).unwrap_or(u32::MAX);
+    let rows = shared.histories.read(move |history| history.trail(&filter, page, asked)).await?;
+    let next_cursor = if rows.len() >= limit { rows.last().map(|row| row.n.to_string()) } else { None };
+    Ok(Json(TrailBody { entries: rows.into_iter().map(entry).collect(), next_cursor }))
+}
+
+/// Streams the trail as it grows; the same events as `/api/v1/events`.
+#[utoipa::path(get, operation_id = "stream_trail", path = "/api/v1/trail/stream", tag = "trail",
+    params(("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen")),
+    responses((status = 200, content_type = "text/event-stream", body = String, description = "Server-sent events"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn stream(
+    State(shared): Server,
+    _: Allowed<Read>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    streamed(&shared.api.changes, &headers)
+}
