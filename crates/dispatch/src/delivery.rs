@@ -293,11 +293,10 @@ impl Dispatch {
                 None
             }
         };
-        if let Some(change) = change {
-            let Change { target, to, because } = change.clone();
+        if let Some(Change { target, to, because }) = change {
             self.append(now, Record::Provider { provider: target, to: to.into(), because }, out);
-            self.tell_of_provider(now, channel, &change, out);
         }
+        self.tell_of_provider(now, channel, provider, out);
     }
 
     /// What an outcome means for the notification: done, again, or given up.

@@ -17,11 +17,13 @@ pub(crate) struct Provider {
     used_until: Mono,
     /// Messages sent on the day (UTC, counted from 1970).
     pub(crate) today: (i64, u32),
+    /// The operators last heard that it fails.
+    pub(crate) told_failing: bool,
 }
 
 impl Provider {
     pub(crate) fn new(spec: ProviderSpec, today: (i64, u32)) -> Self {
-        Self { spec, free: 0, used_until: Mono(0), today }
+        Self { spec, free: 0, used_until: Mono(0), today, told_failing: false }
     }
 
     /// How many messages its rate and its daily quota allow at `now`.

@@ -10,7 +10,7 @@ use crate::record::{Actor, Code, Content, Record};
 use crate::state::Sent;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Hasher, Name, Now};
-use selection::{Change, Health};
+use selection::Health;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +25,10 @@ const TOLD_MAX: usize = 1000;
 const CODES_NAMED: usize = 20;
 
 impl Dispatch {
-    /// Tells the operators that a trouble of a kind exists. Without operators it is in the trail alone.
+    /// Tells the operators that a trouble of a kind exists, unless they heard of it just now. Without
+    /// operators it is in the trail alone.
     fn tell(&mut self, now: Now, kind: &str, summary: &str, details: &str, out: &mut Vec<Effect>) {
-        if self.told.get(kind).is_some_and(|last| now.mono.since(*last) < AGAIN_AFTER) {
+        if self.heard(now, kind) {
             return;
         }
         if self.told.len() >= TOLD_MAX {
@@ -63,6 +64,11 @@ impl Dispatch {
         };
         let routed = Routed { route: constant("system"), binding, ttl: Duration::from_secs(7 * 24 * 3600) };
         self.open(now, notice, &routed, &roster, out);
+    }
+
+    /// The operators were told of that trouble so lately that they are not told again.
+    fn heard(&self, now: Now, kind: &str) -> bool {
+        self.told.get(kind).is_some_and(|last| now.mono.since(*last) < AGAIN_AFTER)
     }
 
     /// Something can go out by a channel now.
@@ -112,23 +118,38 @@ impl Dispatch {
         }
     }
 
-    /// A provider changed its state.
+    /// A provider was used: told if its state is another than the operators last heard. One that goes and
+    /// comes is not told of each time, but what they heard last does not stay wrong.
     pub(crate) fn tell_of_provider(
         &mut self,
         now: Now,
         channel: &Name,
-        change: &Change,
+        provider: &Name,
         out: &mut Vec<Effect>,
     ) {
-        let instead = self.channels.get(channel).and_then(|channel| channel.selection.as_ref());
-        let instead = instead.and_then(|selection| selection.choose(now.mono, |_| true));
+        let selection = self.channels.get(channel).and_then(|channel| channel.selection.as_ref());
+        let Some((selection, health)) = selection.and_then(|all| Some((all, all.health(provider)?))) else {
+            return;
+        };
+        let (failing, to, because) = match health {
+            Health::Healthy => (false, "healthy", "it works again".into()),
+            Health::Cooling { why, .. } | Health::Trial { why, .. } => (true, "failing", Arc::clone(why)),
+        };
+        let kind = format!("provider {provider} {to}");
+        let known = self.providers.get(provider).is_none_or(|entry| entry.told_failing == failing);
+        if known || self.heard(now, &kind) {
+            return;
+        }
+        let instead = selection.choose(now.mono, |_| true);
         let then = match instead {
             Some(other) => format!("Messages for {channel} go by {other}."),
             None => format!("No provider for {channel} works; messages wait."),
         };
-        let Change { target, to, because } = change;
-        let summary = format!("provider {target} is {to}: {because}");
-        self.tell(now, &format!("provider {target} {to}"), &summary, &then, out);
+        if let Some(entry) = self.providers.get_mut(provider) {
+            entry.told_failing = failing;
+        }
+        let summary = format!("provider {provider} is {to}: {because}");
+        self.tell(now, &kind, &summary, &then, out);
     }
 
     /// A notification was given up.

@@ -169,8 +169,32 @@ impl Walk {
                 let directory = Arc::clone(&self.book);
                 self.order(Order::Directory { directory, expected: None, summary: "again".into() });
             }
+            97 => self.jump(),
+            98 => self.stop(),
             _ => self.crash(),
         }
+    }
+
+    /// Somebody sets the machine's clock; the shell may notice or not.
+    fn jump(&mut self) {
+        let by = Duration::from_secs(self.rng.below(2 * 86_400) as u64);
+        self.now.wall = if self.rng.chance(50) { self.now.wall + by } else { self.now.wall - by };
+        self.now.suspect = self.rng.chance(70);
+    }
+
+    /// A stop that was asked for: what is under way comes to its end, and nothing needs to be repeated.
+    fn stop(&mut self) {
+        self.handle(Input::Drain);
+        self.sync(usize::MAX);
+        while let Some(delivery) = self.in_flight.pop() {
+            let outcome = self.outcome();
+            self.conclude(&delivery, outcome);
+        }
+        while !self.unsynced.is_empty() {
+            self.sync(usize::MAX);
+        }
+        assert!(self.core.is_drained(), "something is under way after the last report");
+        self.crash();
     }
 
     fn ticket(&mut self) -> Ticket {
