@@ -205,7 +205,10 @@ fn happened(alert: &Alert) -> String {
 }
 
 fn step(step: &Step) -> String {
-    let mut text = format!("step {}", step.step);
+    let mut text = match step.step {
+        0 => "first notification".to_owned(),
+        later => format!("step {later}"),
+    };
     if step.round > 1 {
         write!(text, ", round {}", step.round).unwrap_or_default();
     }

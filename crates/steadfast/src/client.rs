@@ -324,12 +324,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn words(problem: &Problem, status: StatusCode) -> String {
     let title =
         if problem.title.is_empty() { format!("the node answered {status}") } else { problem.title.clone() };
-    // A detail that repeats one of the faults would be said twice.
-    let told = |detail: &str| problem.errors.iter().any(|fault| detail.contains(&fault.detail));
-    let mut text = match &problem.detail {
-        Some(detail) if *detail != title && !told(detail) => format!("{title}: {detail}"),
-        Some(_) | None => title,
-    };
+    // The detail says it best; where places are named, it would only repeat one of them.
+    let detail = problem.detail.clone().filter(|detail| !detail.is_empty() && problem.errors.is_empty());
+    let mut text = detail.unwrap_or(title);
     for fault in &problem.errors {
         let place = fault.pointer.trim_start_matches('/').replace('/', ".");
         let separator = if place.is_empty() { "" } else { ": " };

@@ -39,7 +39,7 @@ fn describe(out: &Output, status: &Status) -> String {
         ("paused", cell(paused, Tone::Bad)),
         ("disk", cell(status.disk_full.as_deref().unwrap_or_default(), Tone::Bad)),
         ("alerts", plain(format!("{} open, {} acknowledged", status.open, status.acknowledged))),
-        ("waiting", plain(format!("{} notifications", status.waiting))),
+        ("to be sent", plain(format!("{} of them have something that waits", status.waiting))),
         ("no way out for", cell(status.unserved_channels.join(", "), Tone::Warn)),
     ]);
     let providers = provider_table(out, &status.providers);

@@ -36,8 +36,9 @@ async fn past(client: &Client, out: &mut Output, args: &Trail, since: Option<&st
         return out.data(&answer.body);
     }
     let page: TrailPage = answer.read()?;
-    let rows: Vec<_> = page.entries.iter().map(row).collect();
-    let text = out.table(&["AT", "ALERT", "WHO", "WHAT"], &rows);
+    // The node gives the newest first, so that a page has them; a story is read from its beginning.
+    let rows: Vec<_> = page.entries.iter().rev().map(row).collect();
+    let text = out.table(&["AT", "KIND", "WHAT"], &rows);
     out.data(&text)?;
     if page.next_cursor.is_some() {
         out.say(&format!("there is more than these {}; ask for more with --limit", page.entries.len()));
@@ -47,7 +48,7 @@ async fn past(client: &Client, out: &mut Output, args: &Trail, since: Option<&st
 
 fn row(entry: &TrailEntry) -> Vec<Cell> {
     let text = if entry.text.is_empty() { &entry.kind } else { &entry.text };
-    vec![cell(&entry.at, Tone::Faint), plain(alert_name(entry)), plain(who(entry)), plain(text)]
+    vec![cell(&entry.at, Tone::Faint), plain(&entry.kind), plain(text)]
 }
 
 /// The alert's code, or its id.
@@ -133,7 +134,7 @@ impl Filter {
         self.alert
             .as_ref()
             .is_none_or(|alert| name == alert.id || Some(name.as_str()) == alert.code.as_deref())
-            && self.kind.as_ref().is_none_or(|kind| *kind == entry.kind)
+            && self.kind.as_ref().is_none_or(|kinds| kinds.split(',').any(|kind| kind.trim() == entry.kind))
     }
 }
 
