@@ -94,7 +94,8 @@ fn reading() -> Reading {
     let machine_boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let since_boot = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let since_boot = since_boot.tv_sec.saturating_mul(1000).saturating_add(since_boot.tv_nsec / 1_000_000);
-    let machine_boot = if machine_boot.trim().is_empty() { "unknown" } else { machine_boot.trim() }.to_owned();
+    let machine_boot =
+        if machine_boot.trim().is_empty() { "unknown" } else { machine_boot.trim() }.to_owned();
     Reading { machine_boot, wall: wall(), since_boot }
 }
 

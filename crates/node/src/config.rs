@@ -108,11 +108,7 @@ fn letter() -> char {
 
 impl Default for Listen {
     fn default() -> Self {
-        Self {
-            api: SocketAddr::from(([127, 0, 0, 1], 8443)),
-            ingest: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
-            ingest_source: "local".into(),
-        }
+        Self { api: SocketAddr::from(([127, 0, 0, 1], 8443)), ingest: None, ingest_source: "local".into() }
     }
 }
 
@@ -181,13 +177,20 @@ pub struct NodeConfig {
 /// # Errors
 /// A message with file, line, key and the nearest valid choice.
 pub fn read(folder: &Path) -> Result<NodeConfig, ConfigError> {
-    let file = folder.join(NODE_FILE);
-    let text = std::fs::read_to_string(&file).map_err(|error| {
+    read_file(&folder.join(NODE_FILE))
+}
+
+/// Reads a node file.
+///
+/// # Errors
+/// A message with file, line, key and the nearest valid choice.
+pub fn read_file(file: &Path) -> Result<NodeConfig, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
         let missing = error.kind() == std::io::ErrorKind::NotFound;
         let remedy = if missing { "; `steadfast init` makes one" } else { "" };
-        ConfigError::whole(&file, format!("cannot be read: {error}{remedy}"))
+        ConfigError::whole(file, format!("cannot be read: {error}{remedy}"))
     })?;
-    parse(&file, &text)
+    parse(file, &text)
 }
 
 /// Judges the text of a node file.
@@ -201,10 +204,12 @@ pub fn parse(path: &Path, text: &str) -> Result<NodeConfig, ConfigError> {
     if !file.letter.is_ascii_uppercase() {
         return Err(lines.at("letter", &"must be one letter from A to Z, another on each node of a cluster"));
     }
-    let ingest_source = Name::new(&file.listen.ingest_source).map_err(|error| lines.at("ingest_source", &error))?;
+    let ingest_source =
+        Name::new(&file.listen.ingest_source).map_err(|error| lines.at("ingest_source", &error))?;
     choice(&lines, "level", &file.log.level, &["error", "warn", "info", "debug", "trace"])?;
     choice(&lines, "format", &file.log.format, &["text", "json"])?;
-    let duration = |key: &str, text: &str| base::time::parse_duration(text).map_err(|error| lines.at(key, &error));
+    let duration =
+        |key: &str, text: &str| base::time::parse_duration(text).map_err(|error| lines.at(key, &error));
     let timing = selection::Timing {
         cool_down_min: duration("cool_down_min", &file.selection.cool_down_min)?,
         cool_down_max: duration("cool_down_max", &file.selection.cool_down_max)?,
@@ -212,7 +217,8 @@ pub fn parse(path: &Path, text: &str) -> Result<NodeConfig, ConfigError> {
     if timing.cool_down_min > timing.cool_down_max || timing.cool_down_min.is_zero() {
         return Err(lines.at("cool_down_min", &"must be more than 0s and not more than cool_down_max"));
     }
-    if file.public_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+    if file.public_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://"))
+    {
         return Err(lines.at("public_url", &"must begin with https:// or http://"));
     }
     let history_keep = duration("keep", &file.history.keep)?;
@@ -243,7 +249,8 @@ fn providers(lines: &Lines<'_>, tables: Vec<toml::Table>) -> Result<Vec<Provider
     let mut names = BTreeSet::new();
     let mut out = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
-        let provider = provider(table).map_err(|(key, why)| lines.in_table("providers", index, &key, &why))?;
+        let provider =
+            provider(table).map_err(|(key, why)| lines.in_table("providers", index, &key, &why))?;
         if !names.insert(provider.spec.name.clone()) {
             let why = format!("{} names two providers", provider.spec.name);
             return Err(lines.in_table("providers", index, "name", &why));
@@ -312,7 +319,10 @@ mod tests {
         check("name = \"a\"\nletter = \"b\"\n", &["node.toml:2", "letter", "A to Z"]);
         check("name = \"a\"\n[log]\nlevel = \"inof\"\n", &["node.toml:3", "info"]);
         check("name = \"a\"\n[listen]\napi = \"nowhere\"\n", &["node.toml:3", "api"]);
-        check("name = \"a\"\n[[providers]]\nname = \"x\"\nchannel = \"mial\"\n", &["node.toml:4", "\"mail\""]);
+        check(
+            "name = \"a\"\n[[providers]]\nname = \"x\"\nchannel = \"mial\"\n",
+            &["node.toml:4", "\"mail\""],
+        );
         check("name = \"a\"\n[[providers]]\nchannel = \"mail\"\n", &["node.toml:2", "name", "missing"]);
     }
 }

@@ -82,7 +82,11 @@ impl EventLoop {
             match arrival {
                 Arrival::Stop if draining.is_some() => return self.finish(Ending::Asked),
                 Arrival::Stop => draining = Some(tokio::time::Instant::now() + DRAIN_MAX),
-                Arrival::Call(_) | Arrival::Reports(_) | Arrival::Ledger(_) | Arrival::Time | Arrival::Remember => (),
+                Arrival::Call(_)
+                | Arrival::Reports(_)
+                | Arrival::Ledger(_)
+                | Arrival::Time
+                | Arrival::Remember => (),
             }
             if let Some(ending) = self.turn(arrival, &mut arrivals) {
                 return self.finish(ending);
@@ -101,7 +105,8 @@ impl EventLoop {
         draining: Option<tokio::time::Instant>,
     ) -> Arrival {
         let now = self.clock.now();
-        let wait = self.core.deadline(now).map_or(Duration::from_secs(3600), |next| self.clock.until(next.at));
+        let wait =
+            self.core.deadline(now).map_or(Duration::from_secs(3600), |next| self.clock.until(next.at));
         let given_up = draining.unwrap_or_else(|| tokio::time::Instant::now() + DRAIN_MAX);
         let mut reports = Vec::new();
         tokio::select! {

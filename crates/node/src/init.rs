@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -83,10 +82,7 @@ pub fn init(folder: &Path, plan: &Plan) -> Result<Made, InitError> {
     let token = format!("sf_admin_{}", URL_SAFE_NO_PAD.encode(chance::<32>()?));
     let digest = Digest(Sha256::digest(token.as_bytes()).into());
     let pki = Pki::make(plan)?;
-    let link_key: String = chance::<32>()?.iter().fold(String::new(), |mut text, byte| {
-        drop(write!(text, "{byte:02x}")); // Writing to a String does not fail.
-        text
-    });
+    let link_key = Digest(chance::<32>()?);
     let files = [
         (FIRST_DIRECTORY_FILE, first_directory(digest), 0o600),
         (ADMIN_TOKEN_FILE, format!("{token}\n"), 0o600),
@@ -133,7 +129,7 @@ fn node_text(plan: &Plan) -> String {
          [listen]\n\
          # HTTPS: the API and the acknowledge pages.\n\
          api = \"{api}\"\n\
-         # Plain HTTP for tools on this machine that cannot do otherwise: notices only.\n\
+         # Plain HTTP for tools on this machine that cannot do otherwise: notices only. Without this line: off.\n\
          {ingest}\n\
          # A way out. The first provider of a channel is used while it works, then the next.\n\
          #[[providers]]\n\
@@ -203,7 +199,9 @@ fn alternative_names(plan: &Plan) -> Vec<String> {
     if plan.name.as_str().is_ascii() {
         names.push(plan.name.to_string());
     }
-    names.retain(|name| name.parse::<IpAddr>().is_ok() || name.is_ascii() && !name.is_empty() && !name.contains('_'));
+    names.retain(|name| {
+        name.parse::<IpAddr>().is_ok() || name.is_ascii() && !name.is_empty() && !name.contains('_')
+    });
     names.sort();
     names.dedup();
     names

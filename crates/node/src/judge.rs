@@ -25,7 +25,8 @@ pub fn directory(document: &Document) -> Result<Directory, Vec<Problem>> {
 /// Every problem as `file:line:column: what, and the nearest valid choice`.
 pub fn directory_file(file: &Path) -> Result<Directory, Vec<String>> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|error| vec![format!("{shown}: cannot be read: {error}")])?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| vec![format!("{shown}: cannot be read: {error}")])?;
     let document = read_toml(&text, &shown).map_err(|located| vec![located.to_string()])?;
     directory(&document).map_err(|problems| {
         let lines = Lines::new(&text);

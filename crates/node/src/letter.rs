@@ -43,7 +43,12 @@ impl Letters {
         let time = time(delivery.accepted);
         let title = person.map_or("", |person| &*person.title);
         let code = delivery.alert.code;
-        let nobody = Person { name: delivery.alert.source.clone(), title: "".into(), language: None, addresses: vec![] };
+        let nobody = Person {
+            name: delivery.alert.source.clone(),
+            title: "".into(),
+            language: None,
+            addresses: vec![],
+        };
         let person = person.unwrap_or(&nobody);
         let rendered = self.renderer().render(&RenderInput {
             purpose: delivery.purpose,

@@ -16,6 +16,8 @@ pub mod render;
 mod run;
 mod services;
 mod syslog;
+pub mod telemetry;
 
+pub use api::openapi;
 pub use metrics::COUNTERS;
 pub use run::{LISTENING_FILE, Ready, RunError, run};

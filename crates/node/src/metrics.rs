@@ -19,7 +19,7 @@ pub const COUNTERS: [(&str, &str); 9] = [
 
 /// The counters of one process.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     counters: [AtomicU64; COUNTERS.len()],
 }
 
@@ -35,7 +35,9 @@ impl Metrics {
                 self.add(4, sends.len());
                 self.add(5, sends.iter().filter(|send| send.repeat.is_some()).count());
             }
-            Record::Done { outcomes, .. } => outcomes.iter().for_each(|done| self.count_outcome(&done.outcome)),
+            Record::Done { outcomes, .. } => {
+                outcomes.iter().for_each(|done| self.count_outcome(&done.outcome))
+            }
             Record::Start { .. }
             | Record::Roster(_)
             | Record::Update { .. }
@@ -54,7 +56,8 @@ impl Metrics {
         match outcome {
             Outcome::Accepted { .. } => self.add(6, 1),
             Outcome::Refused {
-                then: Then::RetryNow | Then::RetryLater | Then::NextProvider | Then::GiveUp, ..
+                then: Then::RetryNow | Then::RetryLater | Then::NextProvider | Then::GiveUp,
+                ..
             } => self.add(7, 1),
             Outcome::Unknown { .. } => self.add(8, 1),
         }
@@ -67,7 +70,7 @@ impl Metrics {
     }
 
     /// The counters in Prometheus' text format, version 0.0.4.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for ((name, help), value) in COUNTERS.iter().zip(&self.counters) {
             let value = value.load(Ordering::Relaxed);

@@ -62,7 +62,11 @@ pub struct Ready {
 ///
 /// # Errors
 /// [`RunError`], in words for an operator.
-pub async fn run(folder: &Path, stop: oneshot::Receiver<()>, ready: impl FnOnce(Ready)) -> Result<(), RunError> {
+pub async fn run(
+    folder: &Path,
+    stop: oneshot::Receiver<()>,
+    ready: impl FnOnce(Ready),
+) -> Result<(), RunError> {
     let config = config::read(folder)?;
     let providers = open_providers(folder, &config)?;
     let links = link_key(folder)?;
@@ -134,7 +138,7 @@ async fn until_stopped(
     let ending = match ending {
         Some(ending) => ending,
         None => {
-            drop(stop_loop.send(()));
+            stop_loop.send(()).unwrap_or_default(); // The loop may have ended meanwhile.
             running.await
         }
     };
@@ -217,7 +221,8 @@ fn adopt_first_directory(
     if core.edition().version > 0 || !file.exists() {
         return Ok(());
     }
-    let directory: Directory = judge::directory_file(&file).map_err(|problems| RunError::Setup(problems.join("\n")))?;
+    let directory: Directory =
+        judge::directory_file(&file).map_err(|problems| RunError::Setup(problems.join("\n")))?;
     let order = Order::Directory {
         directory: Arc::new(directory),
         expected: None,
@@ -247,7 +252,9 @@ fn link_key(folder: &Path) -> Result<LinkKey, RunError> {
 fn open_syslog(config: &NodeConfig) -> Result<Option<Syslog>, RunError> {
     let Some(path) = &config.trail.syslog else { return Ok(None) };
     let opened = Syslog::open(path);
-    opened.map(Some).map_err(|error| RunError::Setup(format!("cannot open syslog {}: {error}", path.display())))
+    opened
+        .map(Some)
+        .map_err(|error| RunError::Setup(format!("cannot open syslog {}: {error}", path.display())))
 }
 
 fn node_info(config: &NodeConfig, log: LogId, now: Now) -> NodeInfo {
@@ -287,7 +294,8 @@ impl Listeners {
             let listener = TcpListener::bind(at)
                 .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
                 .and_then(|listener| Ok((listener.local_addr()?, listener)));
-            listener.map_err(|error| RunError::Setup(format!("cannot listen on {at} (listen.{key}): {error}")))
+            listener
+                .map_err(|error| RunError::Setup(format!("cannot listen on {at} (listen.{key}): {error}")))
         };
         let (api_at, api) = bind("api", config.listen.api)?;
         let ingest = config.listen.ingest.map(|at| bind("ingest", at)).transpose()?;
@@ -323,7 +331,9 @@ fn tls(folder: &Path, config: &NodeConfig) -> Result<axum_server::tls_rustls::Ru
     use rustls::pki_types::pem::PemObject as _;
     let path = |path: &PathBuf| folder.join(path);
     let (certificate, key) = (path(&config.tls.certificate), path(&config.tls.key));
-    let bad = |file: &Path, why: &dyn std::fmt::Display| RunError::Setup(format!("cannot use {}: {why}", file.display()));
+    let bad = |file: &Path, why: &dyn std::fmt::Display| {
+        RunError::Setup(format!("cannot use {}: {why}", file.display()))
+    };
     let chain: Vec<_> = rustls::pki_types::CertificateDer::pem_file_iter(&certificate)
         .and_then(Iterator::collect)
         .map_err(|error| bad(&certificate, &error))?;

@@ -56,8 +56,10 @@ impl Services for NodeServices {
 
     fn preview(&self, template: &form::Template, sample: &Content) -> Result<Rendered, Vec<Problem>> {
         let name = "preview".to_owned();
-        let document =
-            Document { templates: [(name.clone(), template.clone())].into_iter().collect(), ..Document::default() };
+        let document = Document {
+            templates: [(name.clone(), template.clone())].into_iter().collect(),
+            ..Document::default()
+        };
         let prefix = format!("/templates/{name}");
         let directory = document.resolve(&Rules::any()).map_err(|problems| relative(problems, &prefix))?;
         let Some(template) = directory.templates.get(name.as_str()) else { return Err(Vec::new()) };
@@ -86,7 +88,9 @@ impl Services for NodeServices {
 
     fn unready(&self) -> Vec<String> {
         if self.providers.is_empty() {
-            return vec!["no provider is configured: alerts are accepted and kept, but nobody can be told".into()];
+            return vec![
+                "no provider is configured: alerts are accepted and kept, but nobody can be told".into(),
+            ];
         }
         Vec::new()
     }
@@ -110,7 +114,8 @@ fn backup(folder: &Path) -> Result<Backup, String> {
     let name = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let file = folder.join(BACKUPS).join(name);
     ledger::backup(folder, &file, &mut |_| ()).map_err(|error| error.to_string())?;
-    let sizes = std::fs::read_dir(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let sizes =
+        std::fs::read_dir(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let bytes = sizes.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len())).sum();
     Ok(Backup { file, bytes })
 }

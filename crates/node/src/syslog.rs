@@ -79,6 +79,9 @@ mod tests {
         let mut buffer = [0; 2048];
         let length = receiver.recv(&mut buffer).unwrap();
         let line = std::str::from_utf8(buffer.get(..length).unwrap()).unwrap();
-        assert!(line.starts_with("<133>steadfast[") && line.ends_with("]: anna acknowledged A1[31m"), "{line}");
+        assert!(
+            line.starts_with("<133>steadfast[") && line.ends_with("]: anna acknowledged A1[31m"),
+            "{line}"
+        );
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::directory_args::SectionAction;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ pub(crate) enum Command {
     /// Run the node in the foreground, until it is asked to stop (SIGTERM or Ctrl-C)
     Run,
     /// Watch the whole story on this machine, with nothing to set up
-    Demo,
+    Demo(Demo),
     /// Judge the node file and a directory document as `run` and `apply` would, without acting
     #[command(after_help = "Example:\n  steadfast check directory.toml")]
     Check(Check),
@@ -177,6 +178,23 @@ pub(crate) struct Init {
     /// The node's name [default: the machine's]
     #[arg(long)]
     pub(crate) name: Option<String>,
+    /// Where the API and the acknowledge pages listen (HTTPS)
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8443")]
+    pub(crate) listen: SocketAddr,
+    /// Where notices are taken by plain HTTP, for tools that cannot do otherwise; keep it on loopback
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) ingest: SocketAddr,
+    /// A further name or address that people and programs reach the node by, for its certificate; repeat it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reached_as: Vec<String>,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the node running afterwards, also without a terminal
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 /// `check`.
@@ -508,8 +526,8 @@ pub(crate) struct Trail {
     /// Only this alert, by id or code
     #[arg(long, value_name = "ALERT")]
     pub(crate) alert: Option<String>,
-    /// Only this kind of entry
-    #[arg(long)]
+    /// Only entries of these kinds, such as ack or directory, separated by commas
+    #[arg(long, value_name = "KINDS")]
     pub(crate) kind: Option<String>,
     /// From then on: a duration such as 2h, or a time such as 2026-07-28T10:00:00Z
     #[arg(long, value_name = "WHEN")]

@@ -8,6 +8,7 @@ mod access;
 mod alerts;
 mod args;
 mod client;
+mod demo;
 mod directory;
 mod directory_args;
 mod exit;
@@ -53,7 +54,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
     match &cli.command {
         Command::Init(args) => node_commands::init(out, &data, args),
         Command::Run => node_commands::run(&data),
-        Command::Demo => node_commands::demo(),
+        Command::Demo(args) => node_commands::demo(args),
         Command::Check(args) => node_commands::check(out, &data, args),
         Command::Backup(args) => ledger_commands::backup(out, &data, args),
         Command::Restore(args) => ledger_commands::restore(out, &data, args),

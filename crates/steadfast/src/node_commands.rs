@@ -1,45 +1,112 @@
-//! `init`, `run` and `check`, and where the node of a data folder listens: all that is asked of the crate
-//! `node`.
+//! `init`, `run`, `demo` and `check`, and where the node of a data folder listens: all that is asked of the
+//! crate `node`.
 //!
 //! Separate, so that the rest of the program talks to a node only over HTTP.
 
-use crate::args::{Check, Init};
+use crate::args::{Check, Demo, Init};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::place::host;
+use node::init::Plan;
+use node::{LISTENING_FILE, Ready};
 use reqwest::Url;
 use std::path::Path;
-
-/// The file in which a running node says where it listens.
-const LISTENING_FILE: &str = "listening";
+use tokio::signal::unix::{SignalKind, signal};
 
 /// `init`.
-pub(crate) fn init(_out: &mut Output, _data: &Path, _args: &Init) -> Outcome {
-    Err(not_built_in("init"))
+pub(crate) fn init(out: &mut Output, data: &Path, args: &Init) -> Outcome {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = args.name.clone().unwrap_or_else(|| machine.split('.').next().unwrap_or("node").to_owned());
+    let name =
+        base::Name::new(&name).map_err(|error| Failure::new(Exit::Usage, format!("--name: {error}")))?;
+    let plan = Plan {
+        name,
+        api: args.listen,
+        ingest: Some(args.ingest),
+        alternative_names: args.reached_as.clone(),
+        more: String::new(),
+    };
+    let made = node::init::init(data, &plan).map_err(|error| {
+        let exit =
+            if matches!(error, node::init::InitError::Exists(_)) { Exit::Conflict } else { Exit::Failed };
+        Failure::new(exit, error.to_string())
+    })?;
+    for file in &made.files {
+        out.data(&format!("{}\n", file.display()))?;
+    }
+    out.say(&format!(
+        "A node's data folder is ready. Next:\n\
+         1. say in {} how mail goes out (a [[providers]] table);\n\
+         2. put people into {}, or later through `steadfast directory apply`;\n\
+         3. judge both with `steadfast check`, and start with `steadfast run`.",
+        data.join(node::config::NODE_FILE).display(),
+        data.join(node::init::FIRST_DIRECTORY_FILE).display(),
+    ));
+    Ok(())
 }
 
 /// `run`.
-pub(crate) fn run(_data: &Path) -> Outcome {
-    Err(not_built_in("run"))
+pub(crate) fn run(data: &Path) -> Outcome {
+    let config = node::config::read(data).map_err(|error| Failure::failed(error.to_string()))?;
+    node::telemetry::start(&config.log);
+    let failed = |error: std::io::Error| Failure::failed(format!("cannot start: {error}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => (),
+                _ = tokio::signal::ctrl_c() => (),
+            }
+            tracing::info!("stopping: what is under way is finished first");
+            stop.send(()).unwrap_or_default(); // The node may have ended by itself.
+        });
+        let ready = |ready: Ready| {
+            let ingest = ready.ingest.map(|at| at.to_string());
+            tracing::info!(api = %ready.api, ingest = ingest.as_deref().unwrap_or("off"), "listening");
+        };
+        node::run(data, stopped, ready).await.map_err(|error| Failure::failed(error.to_string()))
+    })
 }
 
 /// `demo`.
-pub(crate) fn demo() -> Outcome {
-    Err(not_built_in("demo"))
+pub(crate) fn demo(args: &Demo) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    runtime.block_on(crate::demo::run(args.keep)).map_err(|error| Failure::failed(error.to_string()))
 }
 
 /// `check`.
-pub(crate) fn check(_out: &mut Output, _data: &Path, _args: &Check) -> Outcome {
-    Err(not_built_in("check"))
+pub(crate) fn check(out: &mut Output, data: &Path, args: &Check) -> Outcome {
+    let file = args.config.clone().unwrap_or_else(|| data.join(node::config::NODE_FILE));
+    let mut wrong = Vec::new();
+    match node::config::read_file(&file) {
+        Ok(config) => {
+            let folder = file.parent().unwrap_or(data);
+            wrong.extend(
+                config
+                    .providers
+                    .iter()
+                    .filter_map(|provider| provider.open(folder).err())
+                    .map(|why| format!("{}: {why}", file.display())),
+            );
+        }
+        Err(error) => wrong.push(error.to_string()),
+    }
+    if let Some(directory) = &args.directory {
+        wrong.extend(node::judge::directory_file(directory).err().unwrap_or_default());
+    }
+    if wrong.is_empty() {
+        out.say("nothing is wrong");
+        return Ok(());
+    }
+    Err(Failure::failed(wrong.join("\n")))
 }
 
 /// The API, as OpenAPI.
 pub(crate) fn openapi() -> Outcome<String> {
-    Err(not_built_in("codegen openapi"))
-}
-
-fn not_built_in(command: &str) -> Failure {
-    Failure::failed(format!("{command} is not built in yet"))
+    Ok(node::openapi())
 }
 
 /// Where the node of this data folder listens, as it says itself.

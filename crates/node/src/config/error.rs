@@ -73,7 +73,11 @@ impl Lines<'_> {
 
     /// Another table begins between the header at `start` and line `at`.
     fn another_table(&self, start: usize, at: usize) -> bool {
-        self.text.lines().skip(start + 1).take(at.saturating_sub(start)).any(|line| line.trim().starts_with('['))
+        self.text
+            .lines()
+            .skip(start + 1)
+            .take(at.saturating_sub(start))
+            .any(|line| line.trim().starts_with('['))
     }
 
     fn line_of(&self, span: &Range<usize>) -> usize {

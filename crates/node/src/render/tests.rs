@@ -234,7 +234,8 @@ fn every_variable_is_there_and_nothing_else() {
 
 #[test]
 fn a_preview_shows_made_up_data() {
-    let message = preview(&template(Some("de"), None, "{{ title }}: {{ summary }}"), Some("-- {{ code }}"), None);
+    let message =
+        preview(&template(Some("de"), None, "{{ title }}: {{ summary }}"), Some("-- {{ code }}"), None);
     assert_eq!(message.unwrap().text, "Anna Berg: Pump 3 stopped\n\n-- A123");
     let problems = preview(&template(None, Some("{{ x }}"), ""), None, None).unwrap_err();
     assert_eq!(problems[0].pointer, "/subject");

@@ -1,0 +1,13 @@
+//! The product as its users meet it: the real binary, as a process that can be killed, and mail servers that we
+//! did not write.
+//!
+//! One test binary for all, so that the program is linked once. Trials are seeded; `STEADFAST_TRIALS` sets how
+//! many of each fault are run (a dozen by default, hundreds in `cargo xtask soak`).
+
+mod bad_input;
+mod kill;
+mod mailbox;
+mod mass;
+mod providers;
+mod site;
+mod story;
