@@ -4,7 +4,7 @@
 //! password is kept as Argon2id (RFC 9106). Wrong passwords lock an account for an address, for longer each
 //! time, and hashing is done aside, a few at a time, so that guessing costs the guesser and not the node.
 
-use crate::auth::{Admin, Allowed, Peer, SESSION_LIFE, digest, new_secret};
+use crate::auth::{Admin, Allowed, Peer, digest, new_secret};
 use crate::directory::{aside, change};
 use crate::nearest::{quoted, suggestion};
 use crate::problem::{Kind, Rejection};
@@ -141,10 +141,13 @@ pub(crate) struct LoginBody {
     expires: String,
 }
 
+/// An account and the address it was tried from.
+type Guesser = (String, Option<Arc<str>>);
+
 /// Who guessed wrongly, and until when they must wait.
 #[derive(Debug)]
 pub(crate) struct Lockout {
-    failures: Mutex<BTreeMap<(String, Option<Arc<str>>), (u32, Wall)>>,
+    failures: Mutex<BTreeMap<Guesser, (u32, Wall)>>,
     turns: Semaphore,
 }
 
@@ -156,14 +159,14 @@ impl Default for Lockout {
 
 impl Lockout {
     /// How long `who` must wait before a password of theirs is looked at.
-    fn locked(&self, who: &(String, Option<Arc<str>>), now: Wall) -> Option<Duration> {
+    fn locked(&self, who: &Guesser, now: Wall) -> Option<Duration> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, until) = failures.get(who)?;
         (*count >= FAILURES_MAX && now < *until).then(|| until.since(now))
     }
 
     /// Counts a wrong password; true if it locks the account.
-    fn fail(&self, who: (String, Option<Arc<str>>), now: Wall) -> bool {
+    fn fail(&self, who: Guesser, now: Wall) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= REMEMBERED_MAX && !failures.contains_key(&who) {
             let oldest = failures.iter().min_by_key(|(_, (_, until))| *until).map(|(who, _)| who.clone());
@@ -176,14 +179,14 @@ impl Lockout {
         *count >= FAILURES_MAX
     }
 
-    fn forgive(&self, who: &(String, Option<Arc<str>>)) {
+    fn forgive(&self, who: &Guesser) {
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).remove(who);
     }
 }
 
 /// Logs in. The session lasts twelve hours, or until the node restarts.
 #[utoipa::path(post, path = "/api/v1/login", tag = "access", request_body = LoginForm, security(()),
-    responses((status = 200, body = LoginBody),
+    responses((status = 200, body = LoginBody, description = "The session"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused; after five wrong passwords for a while")))]
 pub(crate) async fn login(
     State(shared): Server,
@@ -218,7 +221,6 @@ pub(crate) async fn login(
     shared.lockout.forgive(&who);
     let token = new_secret("ss_")?;
     let expires = shared.sessions.open(&token, name, now);
-    debug_assert!(expires == now + SESSION_LIFE, "a session lasts as long as the manual says");
     Ok(axum::Json(LoginBody { token, expires: moment::written(expires) }))
 }
 
@@ -295,7 +297,7 @@ fn administrable(book: &Document) -> Result<(), Rejection> {
 
 /// Makes a token. Its secret is in the answer and nowhere else.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = TokenForm,
-    responses((status = 201, body = SecretBody),
+    responses((status = 201, body = SecretBody, description = "The token, with its secret"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn make_token(
     State(shared): Server,
@@ -329,7 +331,7 @@ pub(crate) async fn make_token(
 
 /// Lists the tokens.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "access",
-    responses((status = 200, body = TokensBody),
+    responses((status = 200, body = TokensBody, description = "The tokens"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn list_tokens(
     State(shared): Server,
@@ -366,7 +368,7 @@ pub(crate) async fn remove_token(
 
 /// Adds a user, or changes one.
 #[utoipa::path(post, path = "/api/v1/users", tag = "access", request_body = UserForm,
-    responses((status = 200, body = UserBody),
+    responses((status = 200, body = UserBody, description = "The user"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn set_user(
     State(shared): Server,
@@ -399,7 +401,7 @@ pub(crate) async fn set_user(
 
 /// Lists the users.
 #[utoipa::path(get, path = "/api/v1/users", tag = "access",
-    responses((status = 200, body = UsersBody),
+    responses((status = 200, body = UsersBody, description = "The users"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn list_users(
     State(shared): Server,

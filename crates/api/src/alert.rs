@@ -7,7 +7,7 @@ use crate::moment;
 use base::{AlertId, Digest, Now, Wall};
 use dispatch::Dispatch;
 use dispatch::directory::Mode;
-use dispatch::record::{Acknowledgement, Code, Purpose, Roster};
+use dispatch::record::{Acknowledgement, BoundStep, Code, Purpose, Roster};
 use dispatch::state::{Facts, Open};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -198,14 +198,13 @@ impl<'c> Viewer<'c> {
     }
 
     fn people(&mut self, roster: &Roster, step: usize) -> usize {
-        if !self.people.contains_key(&roster.id) {
-            let counted = |bound: &dispatch::record::BoundStep| {
-                bound.reach.chunk_by(|a, b| a.person == b.person).count()
-            };
-            self.people.insert(roster.id, roster.steps.iter().map(counted).collect());
-            self.cost += roster.people.len();
-        }
-        self.people.get(&roster.id).and_then(|steps| steps.get(step)).copied().unwrap_or(0)
+        let cost = &mut self.cost;
+        let steps = self.people.entry(roster.id).or_insert_with(|| {
+            *cost += roster.people.len();
+            let counted = |bound: &BoundStep| bound.reach.chunk_by(|a, b| a.person == b.person).count();
+            roster.steps.iter().map(counted).collect()
+        });
+        steps.get(step).copied().unwrap_or(0)
     }
 
     fn progress(&self, id: AlertId, facts: &Facts, roster: Option<&Roster>) -> Progress {

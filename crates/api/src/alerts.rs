@@ -210,7 +210,7 @@ pub(crate) fn bad_cursor() -> Rejection {
 
 /// Lists alerts, the newest first.
 #[utoipa::path(get, operation_id = "list_alerts", path = "/api/v1/alerts", tag = "alerts", params(ListQuery),
-    responses((status = 200, body = ListBody),
+    responses((status = 200, body = ListBody, description = "A page of alerts"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn list(
     State(shared): Server,
@@ -224,7 +224,7 @@ pub(crate) async fn list(
         return Err(Rejection::at(Kind::Invalid, "q", detail));
     }
     let search = query.q.filter(|q| !q.is_empty()).map(|q| q.to_lowercase());
-    let from = query.cursor.as_deref().map_or(Ok(Start::first(wanted)), Start::parse)?;
+    let from = query.cursor.as_deref().map_or_else(|| Ok(Start::first(wanted)), Start::parse)?;
     let (mut alerts, mut next) = (Vec::new(), Some(from));
     if let Some(Start::Current(before)) = next {
         let (found, rest) = current(&shared, wanted, search.clone(), limit, before).await?;
@@ -342,7 +342,7 @@ fn mentions(open: &Open, search: &str) -> bool {
 /// Shows one alert.
 #[utoipa::path(get, operation_id = "show_alert", path = "/api/v1/alerts/{alert}", tag = "alerts",
     params(("alert" = String, Path, description = "Its id, or its code while it is not closed")),
-    responses((status = 200, body = OneBody),
+    responses((status = 200, body = OneBody, description = "The alert"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn one(
     State(shared): Server,
@@ -384,7 +384,7 @@ fn whole(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> OneBody {
 /// Shows what became of an alert's notifications.
 #[utoipa::path(get, operation_id = "list_notifications", path = "/api/v1/alerts/{alert}/notifications", tag = "alerts", params(PageQuery,
     ("alert" = String, Path, description = "Its id, or its code while it is not closed")),
-    responses((status = 200, body = NotificationsBody),
+    responses((status = 200, body = NotificationsBody, description = "A page of notifications"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn notifications(
     State(shared): Server,

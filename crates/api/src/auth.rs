@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a session lasts.
-pub(crate) const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
+const SESSION_LIFE: Duration = Duration::from_secs(12 * 3600);
 /// Sessions kept at once; the one that ends first goes first.
 const SESSIONS_MAX: usize = 10_000;
 /// Characters of a secret: 256 random bits.

@@ -13,6 +13,9 @@ use tokio::sync::{mpsc, oneshot};
 /// How long a request waits for the core's answer. What it asked for may still be done after that.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
+/// Something to be read from the core, at the loop's time.
+pub type Reading = Box<dyn FnOnce(&Dispatch, Now) + Send>;
+
 /// What the event loop is asked.
 pub enum Call {
     /// To take an input, and to send what the core answers to its ticket.
@@ -23,7 +26,7 @@ pub enum Call {
         answer: oneshot::Sender<Answer>,
     },
     /// To let something be read, at the loop's time. The work is bounded.
-    Read(Box<dyn FnOnce(&Dispatch, Now) + Send>),
+    Read(Reading),
 }
 
 impl fmt::Debug for Call {

@@ -228,7 +228,7 @@ pub(crate) async fn show(
 /// are left out stay; with them, the scope `admin` is needed.
 #[utoipa::path(put, operation_id = "replace_directory", path = "/api/v1/directory", tag = "directory", request_body = Document,
     params(("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
-    responses((status = 200, body = ChangedBody),
+    responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused; every problem has its pointer")))]
 pub(crate) async fn replace(
     State(shared): Server,
@@ -364,7 +364,7 @@ pub(crate) async fn change(
 
 /// Judges a document without changing anything.
 #[utoipa::path(post, operation_id = "check_directory", path = "/api/v1/directory/check", tag = "directory", request_body = Document,
-    responses((status = 200, body = CheckedBody),
+    responses((status = 200, body = CheckedBody, description = "It holds"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "It does not hold; every problem has its pointer")))]
 pub(crate) async fn check(
     State(shared): Server,
@@ -378,7 +378,7 @@ pub(crate) async fn check(
 
 /// Says what would change if a document replaced the directory.
 #[utoipa::path(post, operation_id = "diff_directory", path = "/api/v1/directory/diff", tag = "directory", request_body = Document,
-    responses((status = 200, body = DiffBody),
+    responses((status = 200, body = DiffBody, description = "What would change"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn compare(
     State(shared): Server,
@@ -455,7 +455,7 @@ fn missing(section: &str, name: &str) -> Rejection {
     params(("section" = String, Path, description = "departments, recipients, groups, policies, templates or routes"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
-    responses((status = 200, body = ChangedBody),
+    responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn put_entry(
     State(shared): Server,
@@ -510,7 +510,7 @@ fn set_route(
     params(("section" = String, Path, description = "departments, recipients, groups, policies, templates or routes"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
-    responses((status = 200, body = ChangedBody),
+    responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused, for instance because others refer to it")))]
 pub(crate) async fn remove_entry(
     State(shared): Server,
@@ -539,7 +539,7 @@ pub(crate) async fn remove_entry(
 
 /// Makes a message from a template, to see how it reads.
 #[utoipa::path(post, operation_id = "preview_template", path = "/api/v1/templates/preview", tag = "directory", request_body = PreviewForm,
-    responses((status = 200, body = PreviewBody),
+    responses((status = 200, body = PreviewBody, description = "The message"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "The template does not hold")))]
 pub(crate) async fn preview(
     State(shared): Server,

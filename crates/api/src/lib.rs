@@ -31,7 +31,7 @@ mod trail;
 mod upkeep;
 
 pub use access::{hash_password, new_token};
-pub use call::{ANSWER_WAIT, Call, CallError, Calls};
+pub use call::{ANSWER_WAIT, Call, CallError, Calls, Reading};
 pub use events::{Change, Changes};
 pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, read_token};
 pub use notices::{Parsed, parse_notice};

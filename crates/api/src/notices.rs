@@ -257,8 +257,9 @@ fn key(header: Option<&str>, body: Option<&str>, found: &mut Vec<Place>) -> Opti
     if header.is_some() && body.is_some() && header != body {
         found.push(Place::new("/idempotency_key", "the header Idempotency-Key says another one"));
     }
-    let (text, place) =
-        header.map(|text| (text, "Idempotency-Key")).or(body.map(|text| (text, "/idempotency_key")))?;
+    let (text, place) = header
+        .map(|text| (text, "Idempotency-Key"))
+        .or_else(|| body.map(|text| (text, "/idempotency_key")))?;
     if text.is_empty() || text.len() > KEY_BYTES_MAX {
         found.push(Place::new(place, format!("a key has 1 to {KEY_BYTES_MAX} bytes")));
         return None;
@@ -310,7 +311,7 @@ fn header_key(headers: &HeaderMap) -> Result<Option<&str>, Rejection> {
 ///
 /// Each is taken or refused for itself; the answer has one result for each, in their order.
 #[utoipa::path(post, operation_id = "send_notices", path = "/api/v1/notices/batch", tag = "notices", request_body = Vec<NoticeForm>,
-    responses((status = 200, body = BatchBody),
+    responses((status = 200, body = BatchBody, description = "What became of each"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "None was taken")))]
 pub(crate) async fn send_batch(
     State(shared): Server,

@@ -274,7 +274,7 @@ async fn recipient(shared: &Shared, text: &str) -> Result<Name, Rejection> {
 
 /// Acknowledges alerts.
 #[utoipa::path(post, path = "/api/v1/alerts/acknowledge", tag = "orders", request_body = AcknowledgeMany,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn acknowledge_many(
     State(shared): Server,
@@ -289,7 +289,7 @@ pub(crate) async fn acknowledge_many(
 /// Acknowledges an alert.
 #[utoipa::path(post, path = "/api/v1/alerts/{alert}/acknowledge", tag = "orders", request_body = AcknowledgeOne,
     params(("alert" = String, Path, description = "Its id or code")),
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn acknowledge_one(
     State(shared): Server,
@@ -313,7 +313,7 @@ async fn commenting(
 
 /// Says something about alerts.
 #[utoipa::path(post, path = "/api/v1/alerts/comment", tag = "orders", request_body = CommentMany,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn comment_many(
     State(shared): Server,
@@ -326,7 +326,7 @@ pub(crate) async fn comment_many(
 /// Says something about an alert.
 #[utoipa::path(post, path = "/api/v1/alerts/{alert}/comment", tag = "orders", request_body = CommentOne,
     params(("alert" = String, Path, description = "Its id or code")),
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn comment_one(
     State(shared): Server,
@@ -349,7 +349,7 @@ async fn plain(
 
 /// Ends alerts by hand.
 #[utoipa::path(post, path = "/api/v1/alerts/close", tag = "orders", request_body = Several,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn close_many(
     State(shared): Server,
@@ -362,7 +362,7 @@ pub(crate) async fn close_many(
 /// Ends an alert by hand.
 #[utoipa::path(post, path = "/api/v1/alerts/{alert}/close", tag = "orders", request_body = Nothing,
     params(("alert" = String, Path, description = "Its id or code")),
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn close_one(
     State(shared): Server,
@@ -375,7 +375,7 @@ pub(crate) async fn close_one(
 
 /// Fires the next escalation step of alerts now.
 #[utoipa::path(post, path = "/api/v1/alerts/escalate", tag = "orders", request_body = Several,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn escalate_many(
     State(shared): Server,
@@ -388,7 +388,7 @@ pub(crate) async fn escalate_many(
 /// Fires the next escalation step of an alert now.
 #[utoipa::path(post, path = "/api/v1/alerts/{alert}/escalate", tag = "orders", request_body = Nothing,
     params(("alert" = String, Path, description = "Its id or code")),
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn escalate_one(
     State(shared): Server,
@@ -401,7 +401,7 @@ pub(crate) async fn escalate_one(
 
 /// Ends alerts that still have something to send, without sending it.
 #[utoipa::path(post, path = "/api/v1/pending/delete", tag = "orders", request_body = Several,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn delete_pending(
     State(shared): Server,
@@ -413,7 +413,7 @@ pub(crate) async fn delete_pending(
 
 /// Lets sending and escalation stand still.
 #[utoipa::path(post, path = "/api/v1/pause", tag = "orders", request_body = PauseForm,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn pause(
     State(shared): Server,
@@ -426,7 +426,7 @@ pub(crate) async fn pause(
 
 /// Lets them go on.
 #[utoipa::path(post, path = "/api/v1/resume", tag = "orders", request_body = ResumeForm,
-    responses((status = 200, body = DoneBody),
+    responses((status = 200, body = DoneBody, description = "What was changed"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn resume(
     State(shared): Server,

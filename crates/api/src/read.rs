@@ -163,12 +163,18 @@ fn refused(pointer: String, error: &serde_json::Error) -> Rejection {
     Rejection::places(kind, vec![Place { line, ..Place::new(pointer, detail) }])
 }
 
+/// Bytes of a pointer after which no more of the path is told: it is made of a stranger's text.
+const POINTER_BYTES: usize = 200;
+
 /// A path as a JSON pointer (RFC 6901).
 fn pointer(path: &serde_path_to_error::Path) -> String {
     let mut pointer = String::new();
     for segment in path {
+        if pointer.len() > POINTER_BYTES {
+            break;
+        }
         match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Seq { index } => push_segment(&mut pointer, &index.to_string()),
             Segment::Map { key } => push_segment(&mut pointer, key),
             Segment::Enum { variant } => push_segment(&mut pointer, variant),
             Segment::Unknown => break, // Of a key that is not there the place around it is told.
@@ -178,8 +184,9 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 }
 
 fn push_segment(pointer: &mut String, segment: &str) {
+    let shown: String = segment.chars().take(POINTER_BYTES).collect();
     pointer.push('/');
-    pointer.push_str(&segment.replace('~', "~0").replace('/', "~1"));
+    pointer.push_str(&shown.replace('~', "~0").replace('/', "~1"));
 }
 
 /// A parser's message in one line, with the nearest field where it did not know one.

@@ -106,7 +106,7 @@ const LOOKED_AT_MAX: usize = 5000;
 
 /// Shows how the node is.
 #[utoipa::path(get, operation_id = "show_status", path = "/api/v1/status", tag = "status",
-    responses((status = 200, body = StatusBody),
+    responses((status = 200, body = StatusBody, description = "How the node is"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn status(State(shared): Server, _: Allowed<Read>) -> Result<Json<StatusBody>, Rejection> {
     let node = shared.api.node.clone();

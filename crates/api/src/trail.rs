@@ -86,7 +86,7 @@ fn entry(row: TrailRow) -> EntryBody {
 
 /// Lists what was done, the newest first.
 #[utoipa::path(get, operation_id = "list_trail", path = "/api/v1/trail", tag = "trail", params(TrailQuery),
-    responses((status = 200, body = TrailBody),
+    responses((status = 200, body = TrailBody, description = "A page of the trail"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
 pub(crate) async fn list(
     State(shared): Server,

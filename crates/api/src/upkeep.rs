@@ -32,7 +32,7 @@ pub(crate) struct ProbeBody {
 
 /// Makes a backup in the data folder while the node goes on.
 #[utoipa::path(post, operation_id = "make_backup", path = "/api/v1/backup", tag = "upkeep", request_body = Nothing,
-    responses((status = 200, body = BackupBody),
+    responses((status = 200, body = BackupBody, description = "Where it is"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "It was not made")))]
 pub(crate) async fn backup(
     State(shared): Server,
@@ -50,7 +50,7 @@ pub(crate) async fn backup(
 /// Tries to reach a provider without sending anything.
 #[utoipa::path(post, operation_id = "test_provider", path = "/api/v1/providers/{name}/test", tag = "upkeep", request_body = Nothing,
     params(("name" = String, Path, description = "The provider")),
-    responses((status = 200, body = ProbeBody),
+    responses((status = 200, body = ProbeBody, description = "It was reached"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "It cannot be reached, or there is none")))]
 pub(crate) async fn probe(
     State(shared): Server,

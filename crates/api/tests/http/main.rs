@@ -1,5 +1,7 @@
 //! The routes over the real core and ledger: what strangers send, what they get, and what that changed.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test, as tests do")]
+
 mod access;
 mod directory;
 mod node;

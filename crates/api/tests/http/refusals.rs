@@ -4,189 +4,88 @@ use crate::node::{Node, SCOPES, asking};
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 
+/// Method, path, type of the body, body; status and detail of the refusal.
+type Row = (&'static str, &'static str, &'static str, &'static str, u16, &'static str);
+
+const J: &str = "application/json";
+
+#[rustfmt::skip]
+const REFUSED: &[Row] = &[
+    ("GET", "/nowhere", "", "", 404, "there is nothing at /nowhere"),
+    ("DELETE", "/api/v1/notices", "", "", 405, "DELETE is not for /api/v1/notices"),
+    ("POST", "/api/v1/notices", "text/plain", "x", 415, r#"the body must be application/json, not "text/plain""#),
+    ("POST", "/api/v1/notices", "", "x", 415, "send the header Content-Type: application/json"),
+    ("POST", "/api/v1/notices", J, r#"{"summary": "#, 400, "/summary: EOF while parsing a value, at line 1 column 12"),
+    ("POST", "/api/v1/notices", J, r#"{"sumary": "x"}"#, 422, r#"/sumary: there is no field "sumary"; did you mean "summary"?, at line 1 column 9"#),
+    ("POST", "/api/v1/notices", J, r#"{"summary": [1]}"#, 422, "/summary: invalid type: sequence, expected a string, at line 1 column 12"),
+    ("POST", "/api/v1/notices", J, "[]", 422, "the body must be an object"),
+    ("POST", "/api/v1/notices/batch", J, "{}", 422, "the body must be an array"),
+    ("POST", "/api/v1/notices", J, "", 422, "missing field `summary`, at line 1 column 2"),
+    ("POST", "/api/v1/notices", J, r#"{"summary": "x", "to": ["nobody"]}"#, 422, r#"/to/0: there is no recipient or group "nobody""#),
+    ("POST", "/api/v1/notices", J, r#"{"summary": "x", "to": ["pump"]}"#, 422, r#"/to/0: there is no recipient or group "pump"; did you mean "pumps"?"#),
+    ("POST", "/api/v1/notices", J, r#"{"summary": "x", "to": ["anna"], "policy": "defalt"}"#, 422, r#"/policy: there is no policy "defalt"; did you mean "default"?"#),
+    ("POST", "/api/v1/notices", J, r#"{"summary": "x", "to": ["mial:a@x"]}"#, 422, r#"/to/0: there is no channel "mial"; there are mail"#),
+    ("POST", "/api/v1/notices", J, r#"{"summary": "x"}"#, 422, "/to: the notice names nobody, no route matches it, and there are no operators to fall back to"),
+    ("GET", "/api/v1/alerts?limit=x", "", "", 422, "limit: invalid digit found in string"),
+    ("GET", "/api/v1/alerts?limit=501", "", "", 422, "limit: a page has 1 to 500 rows"),
+    ("GET", "/api/v1/alerts?state=opne", "", "", 422, r#"state: there is no state "opne"; did you mean "open"?"#),
+    ("GET", "/api/v1/alerts?cursor=x", "", "", 422, "cursor: this is not the next_cursor of an earlier page"),
+    ("GET", "/api/v1/alerts?stat=open", "", "", 422, r#"stat: there is no field "stat"; did you mean "state"?"#),
+    ("GET", "/api/v1/alerts/A9", "", "", 404, "no open alert has the code A9"),
+    ("GET", "/api/v1/alerts/%0d%0aX", "", "", 404, r#""\r\nX" is neither a code such as A17 nor an id such as 1f3a9c02-10a3f9b21-17"#),
+    ("GET", "/api/v1/alerts/%ff", "", "", 404, "Invalid UTF-8 in `alert`"),
+    ("POST", "/api/v1/alerts/acknowledge", J, "{}", 422, r#"/alerts: name the alerts, or say "all": true; not both"#),
+    ("POST", "/api/v1/alerts/acknowledge", J, r#"{"all": true, "recipient": "ana"}"#, 422, r#"/recipient: there is no recipient "ana"; did you mean "anna"?"#),
+    ("POST", "/api/v1/alerts/A1/comment", J, r#"{"text": " "}"#, 422, "/text: there are no words in it"),
+    ("GET", "/api/v1/trail?since=yesterday", "", "", 422, "since: a moment is written as 2027-01-01T00:00:00Z"),
+    ("GET", "/api/v1/directory/recipient/anna", "", "", 404, r#"there is no section "recipient"; did you mean "recipients"?"#),
+    ("POST", "/api/v1/providers/nope/test", J, "{}", 404, "there is no such provider"),
+];
+
+async fn refused(node: &Node, method: &str, path: &str, kind: &str, body: &str) -> (u16, String) {
+    let mut request = asking(method.parse().unwrap(), path, "admin");
+    if !kind.is_empty() {
+        request = request.header(header::CONTENT_TYPE, kind);
+    }
+    let got = node.ask(request.body(Body::from(body.to_owned())).unwrap()).await;
+    (got.status.as_u16(), got.problem())
+}
+
 #[tokio::test]
 async fn every_refusal_is_a_problem() {
     let node = Node::start();
-    let big = format!(r#"{{"summary": "{}"}}"#, "x".repeat(1 << 20));
-    let huge = format!(r#"{{"summary": "{}"}}"#, "x".repeat(5 << 20));
-    let deep = format!(r#"{{"summary": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
-    let json = "application/json";
-    let notices = "/api/v1/notices";
-    let table: &[(Method, &str, &str, &str, u16, &str)] = &[
-        (Method::GET, "/nowhere", "", "", 404, "there is nothing at /nowhere"),
-        (Method::DELETE, notices, "", "", 405, "DELETE is not for /api/v1/notices"),
-        (
-            Method::POST,
-            notices,
-            "text/plain",
-            "x",
-            415,
-            "the body must be application/json, not \"text/plain\"",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": ",
-            400,
-            "/summary: EOF while parsing a value, at line 1 column 12",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"sumary\": \"x\"}",
-            422,
-            "/sumary: there is no field \"sumary\"; did you mean \"summary\"?, at line 1 column 9",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": [1]}",
-            422,
-            "/summary: invalid type: sequence, expected a string, at line 1 column 12",
-        ),
-        (Method::POST, notices, json, "[]", 422, "the body must be an object"),
-        (Method::POST, "/api/v1/notices/batch", json, "{}", 422, "the body must be an array"),
-        (Method::POST, notices, json, "", 422, "missing field `summary`, at line 1 column 2"),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": \"x\", \"to\": [\"nobody\"]}",
-            422,
-            "/to/0: there is no recipient or group \"nobody\"",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": \"x\", \"to\": [\"pump\"]}",
-            422,
-            "/to/0: there is no recipient or group \"pump\"; did you mean \"pumps\"?",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": \"x\", \"to\": [\"anna\"], \"policy\": \"defalt\"}",
-            422,
-            "/policy: there is no policy \"defalt\"; did you mean \"default\"?",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": \"x\", \"to\": [\"mial:a@x\"]}",
-            422,
-            "/to/0: there is no channel \"mial\"; there are mail",
-        ),
-        (
-            Method::POST,
-            notices,
-            json,
-            "{\"summary\": \"x\"}",
-            422,
-            "/to: the notice names nobody, no route matches it, and there are no operators to fall back to",
-        ),
-        (Method::POST, notices, json, &big, 413, "/summary: it has 1048576 bytes; at most 4096"),
-        (Method::POST, notices, json, &huge, 413, "a body may have 4194304 bytes here"),
-        (
-            Method::POST,
-            notices,
-            json,
-            &deep,
-            422,
-            "/summary: invalid type: sequence, expected a string, at line 1 column 12",
-        ),
-        (Method::GET, "/api/v1/alerts?limit=x", "", "", 422, "limit: invalid digit found in string"),
-        (Method::GET, "/api/v1/alerts?limit=501", "", "", 422, "limit: a page has 1 to 500 rows"),
-        (
-            Method::GET,
-            "/api/v1/alerts?state=opne",
-            "",
-            "",
-            422,
-            "state: there is no state \"opne\"; did you mean \"open\"?",
-        ),
-        (
-            Method::GET,
-            "/api/v1/alerts?cursor=x",
-            "",
-            "",
-            422,
-            "cursor: this is not the next_cursor of an earlier page",
-        ),
-        (
-            Method::GET,
-            "/api/v1/alerts?stat=open",
-            "",
-            "",
-            422,
-            "stat: there is no field \"stat\"; did you mean \"state\"?",
-        ),
-        (Method::GET, "/api/v1/alerts/A9", "", "", 404, "no open alert has the code A9"),
-        (
-            Method::GET,
-            "/api/v1/alerts/%0d%0aX",
-            "",
-            "",
-            404,
-            "\"\\r\\nX\" is neither a code such as A17 nor an id such as 1f3a9c02-10a3f9b21-17",
-        ),
-        (Method::GET, "/api/v1/alerts/%ff", "", "", 404, "Invalid UTF-8 in `alert`"),
-        (
-            Method::POST,
-            "/api/v1/alerts/acknowledge",
-            json,
-            "{}",
-            422,
-            "/alerts: name the alerts, or say \"all\": true; not both",
-        ),
-        (
-            Method::POST,
-            "/api/v1/alerts/A1/comment",
-            json,
-            "{\"text\": \" \"}",
-            422,
-            "/text: there are no words in it",
-        ),
-        (
-            Method::GET,
-            "/api/v1/trail?since=yesterday",
-            "",
-            "",
-            422,
-            "since: a moment is written as 2027-01-01T00:00:00Z",
-        ),
-        (
-            Method::GET,
-            "/api/v1/directory/recipient/anna",
-            "",
-            "",
-            404,
-            "there is no section \"recipient\"; did you mean \"recipients\"?",
-        ),
-        (Method::POST, "/api/v1/providers/nope/test", json, "{}", 404, "there is no such provider"),
-    ];
-    let mut differing = String::new();
-    for (method, path, kind, body, status, detail) in table {
-        let mut request = asking(method.clone(), path, "admin");
-        if !kind.is_empty() {
-            request = request.header(header::CONTENT_TYPE, *kind);
-        }
-        let got = node.ask(request.body(Body::from((*body).to_owned())).unwrap()).await;
-        let said = (got.status.as_u16(), got.problem());
+    let mut differing = Vec::new();
+    for (method, path, kind, body, status, detail) in REFUSED {
+        let said = refused(&node, method, path, kind, body).await;
         if said != (*status, (*detail).to_owned()) {
-            differing += &format!(
-                "{method} {path} {body:.60}: {said:?}
-"
-            );
+            differing.push(format!("{method} {path} {body}: {said:?}"));
         }
     }
-    assert_eq!(differing, "");
+    assert!(differing.is_empty(), "{differing:#?}");
     assert_eq!(node.get("/api/v1/alerts").await.json()["alerts"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_too_deep_is_refused() {
+    let node = Node::start();
+    let text = |bytes: usize| format!(r#"{{"summary": "{}"}}"#, "x".repeat(bytes));
+    let deep = format!(r#"{{"summary": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deeper = format!(r#"[{{"summary": {}1{}}}]"#, "[".repeat(100_000), "]".repeat(100_000));
+    for (path, body, status, detail) in [
+        ("/api/v1/notices", text(1 << 20), 413, "/summary: it has 1048576 bytes; at most 4096"),
+        ("/api/v1/notices", text(5 << 20), 413, "a body may have 4194304 bytes here"),
+        (
+            "/api/v1/notices",
+            deep,
+            422,
+            "/summary: invalid type: sequence, expected a string, at line 1 column 12",
+        ),
+        ("/api/v1/notices/batch", deeper, 400, ": recursion limit exceeded"),
+    ] {
+        let (code, said) = refused(&node, "POST", path, J, &body).await;
+        assert_eq!(code, status, "{said:.300}");
+        assert!(said.contains(detail), "{said:.300}");
+    }
 }
 
 #[tokio::test]
@@ -338,6 +237,11 @@ fn gather(value: &serde_json::Value, ids: &mut Vec<String>, references: &mut Vec
             match (key.as_str(), inner.as_str()) {
                 ("operationId", Some(id)) => ids.push(id.to_owned()),
                 ("$ref", Some(to)) => references.push(to.to_owned()),
+                ("responses", None) => {
+                    let each = inner.as_object().into_iter().flatten();
+                    each.for_each(|(status, it)| assert!(it["description"].is_string(), "{status} {it}"));
+                    gather(inner, ids, references);
+                }
                 _ => gather(inner, ids, references),
             }
         }
