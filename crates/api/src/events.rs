@@ -13,7 +13,7 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use base::{AlertId, BootId, Name, NotificationId, RecordId, Wall};
 use dispatch::directory::Edition;
-use dispatch::record::{Entry, Record};
+use dispatch::record::{Actor, Entry, Record};
 use futures_util::Stream;
 use ledger::tell;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub struct Change {
     /// When.
     pub at: Wall,
     /// Who made it happen, where it was somebody.
-    pub who: Option<String>,
+    pub by: Option<Actor>,
     /// What happened, in a sentence.
     pub text: String,
     /// What it says; of large records and of the directory a summary.
@@ -132,7 +132,7 @@ impl Changes {
             kind: tell::kind(&entry.record),
             alert: entry.record.alert(id),
             at: entry.at,
-            who: tell::actor(&entry.record).map(|actor| actor.who.to_string()),
+            by: tell::actor(&entry.record).cloned(),
             text,
             data: told(&entry.record),
         });
@@ -246,7 +246,9 @@ fn event(change: &Change) -> Event {
         "kind": change.kind,
         "alert": change.alert.map(|alert| alert.to_string()),
         "at": moment::written(change.at),
-        "who": change.who,
+        "who": change.by.as_ref().map(|by| &*by.who),
+        "via": change.by.as_ref().map(|by| by.via.word()),
+        "from": change.by.as_ref().and_then(|by| by.from.as_deref()),
         "text": change.text,
         "data": change.data,
     });
