@@ -36,7 +36,7 @@ impl Metrics {
                 self.add(5, sends.iter().filter(|send| send.repeat.is_some()).count());
             }
             Record::Done { outcomes, .. } => {
-                outcomes.iter().for_each(|done| self.count_outcome(&done.outcome))
+                outcomes.iter().for_each(|done| self.count_outcome(&done.outcome));
             }
             Record::Start { .. }
             | Record::Roster(_)

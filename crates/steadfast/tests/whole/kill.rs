@@ -40,6 +40,8 @@ struct Told {
     accepted: BTreeMap<String, String>,
     /// Summaries of alerts whose acknowledgement was answered yes, with the mails that had arrived by then.
     acknowledged: BTreeMap<String, usize>,
+    /// Summaries of alerts whose acknowledgement was sent, answered or not.
+    tried: BTreeSet<String>,
 }
 
 #[test]
@@ -52,7 +54,7 @@ fn a_kill_at_any_moment_loses_nothing_and_explains_every_repeat() {
     }
     let [accepted, acknowledged, mails, repeats] = totals;
     println!(
-        "kill -9: {} trials of {KILLS} kills, {accepted} alerts accepted, {acknowledged} acknowledged, \
+        "figure: kill -9: {} trials of {KILLS} kills, {accepted} alerts accepted, {acknowledged} acknowledged, \
          {mails} mails, {repeats} of them repeats, 0 lost",
         trials()
     );
@@ -121,8 +123,8 @@ impl Clients {
             }
             let Some(answer) = answer else { return };
             let code = answer["code"].as_str().expect("a yes has a code").to_owned();
-            told.lock().unwrap().accepted.insert(summary, code);
-            std::thread::sleep(Duration::from_millis(5));
+            told.lock().expect("no client panicked").accepted.insert(summary, code);
+            std::thread::sleep(Duration::from_millis(20)); // A few hundred alerts a trial can be looked through.
         }
     }
 
@@ -131,13 +133,14 @@ impl Clients {
         let mut chance = Chance(seed ^ 0xACED);
         let mut seen = BTreeSet::new();
         while !over.load(Ordering::Relaxed) {
-            let fresh = told.lock().unwrap().accepted.clone();
+            let fresh = told.lock().expect("no client panicked").accepted.clone();
             for (summary, code) in fresh {
                 if seen.insert(summary.clone()) && chance.below(2) == 0 {
+                    told.lock().expect("no client panicked").tried.insert(summary.clone());
                     let path = format!("/api/v1/alerts/{code}/acknowledge");
                     if self.post(&path, &json!({"comment": "mine"}), &format!("ack {summary}")).is_some() {
                         let mails = mailbox.all().len();
-                        told.lock().unwrap().acknowledged.insert(summary, mails);
+                        told.lock().expect("no client panicked").acknowledged.insert(summary, mails);
                     }
                 }
             }
@@ -151,10 +154,15 @@ fn settle(site: &Site, mailbox: &Mailbox, told: &Told, seed: u64) {
     mailbox.wait(&format!("seed {seed}: a mail for each accepted alert"), PATIENCE, |mails| {
         let anna: BTreeSet<&str> =
             mails.iter().filter(|mail| mail.to.starts_with("anna")).map(summary).collect();
-        told.accepted
-            .keys()
-            .all(|summary| anna.contains(summary.as_str()) || told.acknowledged.contains_key(summary))
+        told.accepted.keys().all(|summary| anna.contains(summary.as_str()) || told.tried.contains(summary))
     });
+    let mails = mailbox.all();
+    for (summary, code) in told.accepted.iter().filter(|(summary, _)| told.tried.contains(*summary)) {
+        // Acknowledged before it went out, it need not be sent; else it must be.
+        let arrived = mails.iter().any(|mail| self::summary(mail) == summary);
+        let state = || site.get(&format!("/api/v1/alerts/{code}"))["state"].clone();
+        assert!(arrived || state() == "acknowledged", "seed {seed}: {summary} is lost");
+    }
     site.wait("/api/v1/status", "an empty queue", |status| status["waiting"] == 0);
     let due = |alert: &Value| alert["next_step"].is_null() && alert["progress"]["waiting"] == 0;
     site.wait("/api/v1/alerts?state=open&limit=500", "the last step of every alert", |page| {
@@ -202,7 +210,8 @@ fn judge(site: &Site, mailbox: &Mailbox, told: &Told, seed: u64) -> [usize; 4] {
 fn repeats_in_trail(site: &Site) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in site.trail("&kind=intent") {
-        let sends = entry["record"].pointer("/intent/sends").or(entry["record"].get("sends")).cloned();
+        let sends =
+            entry["record"].pointer("/intent/sends").or_else(|| entry["record"].get("sends")).cloned();
         for send in sends.as_ref().and_then(Value::as_array).into_iter().flatten() {
             if !send["repeat"].is_null() {
                 found.extend(send["notification"].as_str().map(str::to_owned));
