@@ -283,7 +283,7 @@ impl State {
         if id.seq != expected {
             return Err(Poison::Gap { expected });
         }
-        if entry.record.alert(id).is_some_and(|alert| alert.0.log == id.log && alert.0.seq > id.seq) {
+        if names_the_future(id, &entry.record) {
             return Err(Poison::Future);
         }
         self.applied.insert(id.log, id.seq + 1);
@@ -464,4 +464,31 @@ impl State {
     pub fn epoch(&self, log: LogId) -> u64 {
         self.claims.get(&log).into_iter().flatten().map(|(claim, _)| claim.epoch).max().unwrap_or(0)
     }
+}
+
+/// Whether a record names one of its own log that cannot exist when it is written. It may be about the alert
+/// that it accepts, which has its own number; a pause always stands before what resumes it.
+fn names_the_future(id: RecordId, record: &Record) -> bool {
+    let resumes_later = match record {
+        Record::Resume { pauses, .. } => {
+            pauses.iter().any(|(pause, _)| pause.log == id.log && pause.seq >= id.seq)
+        }
+        Record::Start { .. }
+        | Record::Roster(_)
+        | Record::Accept(_)
+        | Record::Update { .. }
+        | Record::StepFired { .. }
+        | Record::Intent { .. }
+        | Record::Done { .. }
+        | Record::Ack { .. }
+        | Record::Comment { .. }
+        | Record::End { .. }
+        | Record::Closed { .. }
+        | Record::Pause { .. }
+        | Record::Claim(_)
+        | Record::Directory { .. }
+        | Record::Provider { .. }
+        | Record::Note { .. } => false,
+    };
+    resumes_later || record.alert(id).is_some_and(|alert| alert.0.log == id.log && alert.0.seq > id.seq)
 }

@@ -9,7 +9,7 @@ use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, End, Entry, Fired,
     Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Why,
 };
-use dispatch::state::State;
+use dispatch::state::{Poison, State};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -116,7 +116,8 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
         14 => Record::End { alert, end: End { at, why: Why::ByHand, by } },
         15 | 16 => Record::Closed { alert },
         17 => Record::Pause { by, reason: text },
-        18 => Record::Resume { pauses: vec![(about, at)], by },
+        // What resumes a pause comes after it, so the first record of a log resumes none of its own.
+        18 if about != id(writer, place) => Record::Resume { pauses: vec![(about, at)], by },
         _ if seed.other < 3 => {
             Record::Claim(Claim { epoch: seed.other, log: about.log, from: 0, upto: about.seq })
         }
@@ -319,4 +320,25 @@ proptest! {
         }
         prop_assert_eq!(recovered, full);
     }
+}
+
+#[test]
+fn a_record_that_names_a_later_one_of_its_own_log_is_poison_and_changes_nothing() {
+    let resume = |pause| Record::Resume { pauses: vec![(pause, Wall(0))], by: Actor::ourselves() };
+    let close = |alert| Record::Closed { alert: AlertId(alert) };
+    let check = |record: Record, expect: Result<(), Poison>| {
+        let mut state = State::default();
+        let pause = Record::Pause { by: Actor::ourselves(), reason: "work".into() };
+        state.apply(id(0, 0), &Entry { at: Wall(0), record: pause }).expect("the first record");
+        let before = state.clone();
+        let entry = Entry { at: Wall(1), record };
+        assert_eq!(state.apply(id(0, 1), &entry), expect, "{entry:?}");
+        assert_eq!(state == before, expect.is_err(), "{entry:?}");
+    };
+    check(resume(id(0, 0)), Ok(()));
+    check(resume(id(0, 1)), Err(Poison::Future));
+    check(resume(id(0, 2)), Err(Poison::Future));
+    check(resume(id(1, 9)), Ok(()));
+    check(close(id(0, 2)), Err(Poison::Future));
+    check(close(id(1, 9)), Ok(()));
 }
