@@ -306,6 +306,10 @@ fn headers(table: &Table, bearer: Option<&Secret>) -> Result<HeaderMap, ConfigEr
 /// Takes `text` as the URL of an endpoint.
 fn parse_url(text: &str) -> Result<Url, String> {
     const FORM: &str = "write a URL such as \"https://hooks.example.org/alerts\"";
+    // A parser of URLs (WHATWG) drops tabs and line ends silently: what is posted to is not what was read.
+    if text.chars().any(char::is_control) {
+        return Err(format!("there is a control character in it; {FORM}"));
+    }
     let url = Url::parse(text).map_err(|error| format!("{error}; {FORM}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(format!("{FORM}, with http or https"));
@@ -465,7 +469,16 @@ mod tests {
 
     #[test]
     fn an_address_is_a_url_with_a_host() {
-        for bad in ["", "hooks.example.org", "ftp://a/b", "file:///etc/passwd", "http://"] {
+        for bad in [
+            "",
+            "hooks.example.org",
+            "ftp://a/b",
+            "file:///etc/passwd",
+            "http://",
+            "http://a/\tb",
+            "http://a/b\n",
+            "http://a\0",
+        ] {
             assert!((KIND.check_address)(bad).is_err(), "{bad}");
         }
         assert_eq!((KIND.check_address)("http://127.0.0.1:8080/x"), Ok(()));
