@@ -144,8 +144,6 @@ fn accepted(db: &Connection, id: AlertId, at: Wall, alert: &Alert) -> rusqlite::
 
 /// The newest word counts.
 fn updated(db: &Connection, id: AlertId, at: Wall, content: &Content) -> rusqlite::Result<()> {
-    let labels: serde_json::Map<String, serde_json::Value> =
-        content.labels.iter().map(|(label, value)| (label.to_string(), value.as_ref().into())).collect();
     db.prepare_cached(
         "INSERT INTO alerts (id, severity, summary, details, labels, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, summary = excluded.summary,
@@ -157,7 +155,7 @@ fn updated(db: &Connection, id: AlertId, at: Wall, content: &Content) -> rusqlit
         content.severity as u8,
         content.summary,
         content.details,
-        serde_json::Value::Object(labels).to_string(),
+        record::labels_to_json(content),
         at.0,
     ])
     .map(drop)

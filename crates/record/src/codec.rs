@@ -7,11 +7,12 @@
 
 use crate::forms::RecordForm;
 use base::Wall;
-use dispatch::record::{Entry, Record};
+use dispatch::record::{Content, Entry, Record};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
+use std::sync::Arc;
 
 /// The version that is written.
 pub const VERSION: u32 = 1;
@@ -85,6 +86,12 @@ pub fn decode(bytes: &[u8]) -> Result<Entry, DecodeError> {
 /// Never: nothing in a form can fail to be written.
 pub fn to_json(record: &Record) -> serde_json::Value {
     serde_json::to_value(RecordForm::of(record)).expect("forms have text keys and no non-finite numbers")
+}
+
+/// The labels of an alert as the text of a JSON object, in the order of their names.
+pub fn labels_to_json(content: &Content) -> String {
+    let value = |(name, value): (&Arc<str>, &Arc<str>)| (name.to_string(), value.as_ref().into());
+    serde_json::Value::Object(content.labels.iter().map(value).collect()).to_string()
 }
 
 /// What a line turned out to be.

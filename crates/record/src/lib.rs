@@ -14,5 +14,5 @@ mod index;
 mod roster;
 mod spell;
 
-pub use codec::{DecodeError, VERSION, decode, encode, to_json};
+pub use codec::{DecodeError, VERSION, decode, encode, labels_to_json, to_json};
 pub use index::{Accepted, Index, index};

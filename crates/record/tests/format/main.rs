@@ -122,3 +122,15 @@ mod tests {
         }
     }
 }
+
+#[test]
+fn labels_are_a_json_object_in_the_order_of_their_names() {
+    let label = |name: &str, value: &str| (name.into(), value.into());
+    let content = dispatch::record::Content {
+        severity: dispatch::directory::Severity::Info,
+        summary: "x".into(),
+        details: "".into(),
+        labels: [label("b", "2"), label("a", "say \"hello\"")].into_iter().collect(),
+    };
+    assert_eq!(record::labels_to_json(&content), r#"{"a":"say \"hello\"","b":"2"}"#);
+}
