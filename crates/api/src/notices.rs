@@ -276,7 +276,9 @@ impl Parsed {
         }
         let labels = &self.content.labels;
         let hashed = labels.iter().fold(hasher, |hasher, (name, value)| hasher.text(name).text(value));
-        (!labels.is_empty()).then(|| hashed.finish())
+        // Labels often say only where something is; the summary says what, and two troubles in one place
+        // must not be taken for one.
+        (!labels.is_empty()).then(|| hashed.text(&self.content.summary).finish())
     }
 }
 
@@ -517,7 +519,9 @@ mod tests {
         let scada = Name::new("scada").unwrap();
         let of = |body: &str, source: &Name| parse_notice(body.as_bytes()).unwrap().fingerprint(source);
         let labelled = of(r#"{"summary": "x", "labels": {"a": "1"}}"#, &scada);
-        assert_eq!(labelled, of(r#"{"summary": "y", "labels": {"a": "1"}}"#, &scada));
+        assert_eq!(labelled, of(r#"{"summary": "x", "details": "more", "labels": {"a": "1"}}"#, &scada));
+        assert_ne!(labelled, of(r#"{"summary": "y", "labels": {"a": "1"}}"#, &scada));
+        assert_ne!(labelled, of(r#"{"summary": "x", "labels": {"a": "2"}}"#, &scada));
         assert_ne!(labelled, of(r#"{"summary": "x", "labels": {"a": "1"}}"#, &Name::new("other").unwrap()));
         assert_eq!(of(r#"{"summary": "x"}"#, &scada), None);
         let keyed = of(r#"{"summary": "x", "dedup_key": "k", "labels": {"a": "1"}}"#, &scada);
