@@ -183,9 +183,11 @@ impl Actor {
 
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.who)?;
         match self.via {
-            Via::Node => write!(f, "{}", self.who)?,
-            Via::Api | Via::Link | Via::Reply => write!(f, "{} by {}", self.who, self.via.word())?,
+            Via::Node => (),
+            Via::Api | Via::Link => write!(f, " through the {}", self.via.word())?,
+            Via::Reply => f.write_str(" through a reply")?,
         }
         self.from.as_ref().map_or(Ok(()), |from| write!(f, " from {from}"))
     }

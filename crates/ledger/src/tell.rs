@@ -105,7 +105,7 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
     }
 }
 
-/// `anna by link from 192.0.2.7`: recipients and users go by their names, others by what they are.
+/// `anna through the link from 192.0.2.7`: recipients and users go by their names, others by what they are.
 fn who(actor: &Actor) -> String {
     let text = actor.to_string();
     let short = text.strip_prefix("recipient:").or_else(|| text.strip_prefix("user:"));
@@ -283,7 +283,7 @@ mod tests {
         let step = StepKey { round: 1, step: 2 };
         check(
             &Record::StepFired { alert: AlertId(id()), step, fired },
-            "A12 reached step 2 of round 2, 3s late, which has nobody to tell, because bea by api asked for it",
+            "A12 reached step 2 of round 2, 3s late, which has nobody to tell, because bea through the api asked for it",
         );
     }
 
@@ -298,8 +298,8 @@ mod tests {
                 comment: None,
             },
         };
-        check(&ack("recipient:anna", Some("anna")), "anna acknowledged A12 by api");
-        check(&ack("user:bea", Some("anna")), "bea acknowledged A12 for anna by api");
-        check(&ack("token:ops", None), "token:ops acknowledged A12 for everybody by api");
+        check(&ack("recipient:anna", Some("anna")), "anna acknowledged A12 through the api");
+        check(&ack("user:bea", Some("anna")), "bea acknowledged A12 for anna through the api");
+        check(&ack("token:ops", None), "token:ops acknowledged A12 for everybody through the api");
     }
 }

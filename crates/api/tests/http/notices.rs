@@ -173,6 +173,6 @@ async fn closed_alerts_are_found_in_the_history() {
     let one = node.get(&format!("/api/v1/alerts/{id}")).await.json();
     assert_eq!((&one["state"], &one["ended"]["why"]), (&json!("closed"), &json!("by-hand")), "{one:#}");
     assert_eq!(one["comments"][0]["text"], "on my way", "{one:#}");
-    assert_eq!(one["comments"][0]["by"], "token:admin by api");
+    assert_eq!(one["comments"][0]["by"], "token:admin through the api");
     assert_eq!(node.get(&format!("/api/v1/alerts/{id}/notifications")).await.status, StatusCode::OK);
 }

@@ -22,7 +22,7 @@ async fn an_acknowledgement_names_who_and_stops_the_escalation() {
     let ack = &alert["acknowledged"];
     assert_eq!(
         (&ack["by"], &ack["recipient"], &ack["comment"]),
-        (&json!("token:admin by api"), &json!("anna"), &json!("on my way"))
+        (&json!("token:admin through the api"), &json!("anna"), &json!("on my way"))
     );
 }
 
@@ -51,7 +51,10 @@ async fn every_order_does_what_it_says() {
     assert_eq!(node.get("/api/v1/alerts/A1").await.json()["comments"][0]["text"], "seen");
     assert_eq!(codes(&node.post("/api/v1/alerts/A1/escalate", "").await.json()), ["A1"]);
     let steps = node.get("/api/v1/alerts/A1").await.json()["steps"].clone();
-    assert_eq!((steps.as_array().unwrap().len(), &steps[1]["by"]), (2, &json!("token:admin by api")));
+    assert_eq!(
+        (steps.as_array().unwrap().len(), &steps[1]["by"]),
+        (2, &json!("token:admin through the api"))
+    );
     let done = node.post("/api/v1/alerts/A1/escalate", "").await;
     assert_eq!(done.status, StatusCode::CONFLICT);
     assert_eq!(codes(&node.post("/api/v1/alerts/A2/close", "").await.json()), ["A2"]);
@@ -77,7 +80,7 @@ async fn the_trail_tells_who_did_what() {
     assert_eq!(all["entries"][1]["record"], Value::Null, "the directory holds secrets");
     let acks = node.get("/api/v1/trail?kind=ack,comment&alert=A1").await.json();
     assert_eq!(acks["entries"][0]["who"], "token:admin");
-    assert_eq!(acks["entries"][0]["text"], "token:admin acknowledged A1 for everybody by api");
+    assert_eq!(acks["entries"][0]["text"], "token:admin acknowledged A1 for everybody through the api");
     let first = node.get("/api/v1/trail?limit=2").await.json();
     let path = format!("/api/v1/trail?limit=2&cursor={}", first["next_cursor"].as_str().unwrap());
     assert_eq!(node.get(&path).await.json()["entries"][0]["kind"], "roster");

@@ -35,7 +35,7 @@ async fn looking_does_not_acknowledge_and_pressing_does() {
     assert_eq!(alert["state"], "acknowledged");
     assert_eq!(
         (&alert["acknowledged"]["by"], &alert["acknowledged"]["comment"]),
-        (&json!("recipient:anna by link"), &json!("on my way!"))
+        (&json!("recipient:anna through the link"), &json!("on my way!"))
     );
     let after = follow(&node, Method::GET, &link, "").await;
     assert!(after.text.contains("is acknowledged") && !after.text.contains("<form"), "{}", after.text);
