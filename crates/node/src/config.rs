@@ -14,8 +14,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod error;
+mod reference;
 
 pub use error::ConfigError as NodeFileError;
+pub use reference::reference;
 
 /// What a node file is called in its data folder.
 pub const NODE_FILE: &str = "node.toml";

@@ -1,5 +1,7 @@
-//! Judges a directory as a node would at its start: names, addresses of the channels, times, templates.
+//! Judges what operators write, as a node would at its start: the node file with its providers, and a
+//! directory with its names, addresses, times and templates.
 
+use crate::config;
 use crate::render::Renderer;
 use channel::CHANNELS;
 use dispatch::directory::Directory;
@@ -32,4 +34,16 @@ pub fn directory_file(file: &Path) -> Result<Directory, Vec<String>> {
         let lines = Lines::new(&text);
         problems.into_iter().map(|problem| lines.located(problem, &shown).to_string()).collect()
     })
+}
+
+/// Judges a node file and opens each of its providers, which connects to nothing.
+///
+/// # Errors
+/// Every problem, beginning with the file and, where one line is to blame, that line.
+pub fn node_file(file: &Path) -> Result<(), Vec<String>> {
+    let config = config::read_file(file).map_err(|error| vec![error.to_string()])?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let closed = config.providers.iter().filter_map(|provider| provider.open(folder).err());
+    let wrong: Vec<String> = closed.map(|why| format!("{}: {why}", file.display())).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

@@ -4,7 +4,7 @@ use crate::render::{RenderInput, Renderer};
 use api::LinkKey;
 use base::Wall;
 use channel::Message;
-use dispatch::directory::{Directory, Mode};
+use dispatch::directory::{Directory, Mode, Policy};
 use dispatch::record::{Person, Purpose, Why};
 use dispatch::{Delivery, Said};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -50,12 +50,13 @@ impl Letters {
             addresses: vec![],
         };
         let person = person.unwrap_or(&nobody);
+        let policy = without_replies(delivery);
         let rendered = self.renderer().render(&RenderInput {
             purpose: delivery.purpose,
             channel: &delivery.address.channel,
             language: person.language.as_ref(),
             templates: &delivery.roster.templates,
-            policy: &delivery.roster.policy,
+            policy: policy.as_ref().unwrap_or(&delivery.roster.policy),
             content: &delivery.content,
             code,
             link: link.as_deref(),
@@ -102,6 +103,15 @@ impl Letters {
         let token = || api::link_token(&self.links, &delivery.alert_id, &person.name, until);
         asks.then(|| format!("{}/a/{}", self.public_url, token()))
     }
+}
+
+/// The policy to write with where the alert's own asks for replies and nobody hears them on this channel: a
+/// code that people reply with in vain is worse than none.
+fn without_replies(delivery: &Delivery) -> Option<Policy> {
+    let policy = &delivery.roster.policy;
+    let heard =
+        channel::kind(delivery.address.channel.as_str()).is_ok_and(|kind| kind.abilities.takes_replies);
+    (policy.reply && !heard).then(|| Policy { reply: false, ..policy.clone() })
 }
 
 /// What a delivery says besides the alert.

@@ -4,7 +4,6 @@
 
 use crate::args::{Cli, Part};
 use crate::exit::{self, Failure, Outcome};
-use crate::node_commands;
 use crate::output::Output;
 use clap::{Arg, Command, CommandFactory as _};
 use std::fmt::Write as _;
@@ -36,7 +35,7 @@ pub(crate) fn codegen(out: &mut Output, part: Part) -> Outcome {
     let text = match part {
         Part::Cli => markdown(),
         Part::ExitCodes => exit::markdown(),
-        Part::Openapi => node_commands::openapi()?,
+        Part::Openapi => node::openapi(),
     };
     out.data(&text)
 }

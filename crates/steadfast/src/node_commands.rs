@@ -80,33 +80,33 @@ pub(crate) fn demo(args: &Demo) -> Outcome {
 /// `check`.
 pub(crate) fn check(out: &mut Output, data: &Path, args: &Check) -> Outcome {
     let file = args.config.clone().unwrap_or_else(|| data.join(node::config::NODE_FILE));
-    let mut wrong = Vec::new();
-    match node::config::read_file(&file) {
-        Ok(config) => {
-            let folder = file.parent().unwrap_or(data);
-            wrong.extend(
-                config
-                    .providers
-                    .iter()
-                    .filter_map(|provider| provider.open(folder).err())
-                    .map(|why| format!("{}: {why}", file.display())),
-            );
-        }
-        Err(error) => wrong.push(error.to_string()),
-    }
-    if let Some(directory) = &args.directory {
+    let mut wrong = check_node_file(out, &file);
+    let first = data.join(node::init::FIRST_DIRECTORY_FILE);
+    let directory = args.directory.clone().or_else(|| first.exists().then_some(first));
+    if let Some(directory) = &directory {
         wrong.extend(node::judge::directory_file(directory).err().unwrap_or_default());
     }
-    if wrong.is_empty() {
-        out.say("nothing is wrong");
-        return Ok(());
+    if !wrong.is_empty() {
+        return Err(Failure::failed(wrong.join("\n")));
     }
-    Err(Failure::failed(wrong.join("\n")))
+    let looked =
+        [Some(&file), directory.as_ref()].into_iter().flatten().map(|file| file.display().to_string());
+    out.say(&format!("nothing is wrong with {}", looked.collect::<Vec<_>>().join(" and ")));
+    Ok(())
 }
 
-/// The API, as OpenAPI.
-pub(crate) fn openapi() -> Outcome<String> {
-    Ok(node::openapi())
+/// What is wrong with a node file and the providers in it.
+fn check_node_file(out: &mut Output, file: &Path) -> Vec<String> {
+    let config = match node::config::read_file(file) {
+        Ok(config) => config,
+        Err(error) => return vec![error.to_string()],
+    };
+    if config.providers.is_empty() {
+        out.say(&format!("note: {} has no [[providers]], so nobody can be told of an alert", file.display()));
+    }
+    let folder = file.parent().unwrap_or_else(|| Path::new("."));
+    let opened = config.providers.iter().filter_map(|provider| provider.open(folder).err());
+    opened.map(|why| format!("{}: {why}", file.display())).collect()
 }
 
 /// Where the node of this data folder listens, as it says itself.

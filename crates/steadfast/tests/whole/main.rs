@@ -4,12 +4,7 @@
 //! One test binary for all, so that the program is linked once. Trials are seeded; `STEADFAST_TRIALS` sets how
 //! many of each fault are run (a dozen by default, hundreds in `cargo xtask soak`).
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    clippy::print_stdout,
-    reason = "the whole crate is a test"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "the whole crate is a test")]
 
 mod bad_input;
 mod kill;

@@ -266,7 +266,7 @@ pub(crate) fn free_port() -> SocketAddr {
     listener.local_addr().expect("it is bound")
 }
 
-/// A small generator of chance for seeded trials (SplitMix64).
+/// A small generator of chance for seeded trials (`SplitMix64`).
 pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
