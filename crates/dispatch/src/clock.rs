@@ -38,6 +38,11 @@ impl Moment {
         Self(Self::now(now).0.saturating_sub(age))
     }
 
+    /// How long ago it was.
+    pub(crate) fn age(self, now: Now) -> Duration {
+        Duration::from_millis(u64::try_from(Self::now(now).0.saturating_sub(self.0)).unwrap_or(0))
+    }
+
     /// The instant that lies `by` later; the process's start, if that is before it.
     pub(crate) fn plus(self, by: Duration) -> Mono {
         let by = i64::try_from(millis(by)).unwrap_or(i64::MAX);

@@ -26,6 +26,8 @@ use std::time::Duration;
 const INTENTS_PER_TURN: usize = 64;
 /// Places of a fan looked at for one `Intent`: after a restart most of them are done.
 const LOOKED_AT_PER_TURN: usize = 1024;
+/// From here on a message says that it is late.
+const LATE_MIN: Duration = Duration::from_secs(60);
 /// Refusals that say "at once" are believed this often in a row.
 const RETRIES_NOW_MAX: usize = 3;
 
@@ -167,6 +169,7 @@ impl Dispatch {
             purpose: Purpose::End,
             attempt: 0,
             repeat: None,
+            late: Duration::ZERO,
             said: None,
         };
         let mut exhausted = false;
@@ -211,6 +214,7 @@ impl Dispatch {
             && wanted(open, run, delivery.reach, delivery.purpose)
         {
             delivery.said = said(open, delivery.purpose);
+            delivery.late = late(now, open, run, delivery.purpose);
             out.push(Effect::Deliver(delivery));
             return;
         }
@@ -463,6 +467,16 @@ fn announce(open: &Open, run: &Run, provider: &Name, job: &Job) -> Option<Send> 
 /// The wait before try number `tries + 1`: 5 s, 15 s, a minute, then five.
 fn backoff(tries: usize) -> Duration {
     Duration::from_secs([5, 15, 60].get(tries.saturating_sub(1)).copied().unwrap_or(300))
+}
+
+/// How much later than the policy says a message goes out: its step fired late, or it waited for a provider.
+fn late(now: Now, open: &Open, run: &Run, purpose: Purpose) -> Duration {
+    let Purpose::Alert(step) = purpose else { return Duration::ZERO };
+    let fired = open.facts.fired.get(&step).map_or(Duration::ZERO, |fired| fired.late);
+    let last = open.facts.fired.last_key_value().is_some_and(|(key, _)| *key == step);
+    let waited = if last { run.fired_at.age(now) } else { Duration::ZERO };
+    let late = fired + waited;
+    if late < LATE_MIN { Duration::ZERO } else { late }
 }
 
 /// What a notification about an acknowledgement, comment or end tells.

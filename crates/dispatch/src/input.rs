@@ -8,6 +8,7 @@ use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpos
 use base::{AlertId, Digest, Name, NotificationId, RecordId, Wall};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Names a request to the core, so that its answer finds back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -276,6 +277,8 @@ pub struct Delivery {
     pub attempt: u16,
     /// It may have arrived before.
     pub repeat: Option<Cause>,
+    /// How much later than the policy says it goes out, where that is a minute or more.
+    pub late: Duration,
     /// What the purpose refers to: who acknowledged, and what they said; the comment; why it ended.
     pub said: Option<Said>,
 }

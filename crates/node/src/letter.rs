@@ -63,7 +63,7 @@ impl Letters {
             source: &delivery.alert.source,
             recipient: &person.name,
             title,
-            late: Duration::ZERO,
+            late: delivery.late,
             repeat: delivery.repeat,
             time: &time,
             acknowledged_by: words.acknowledged_by.as_deref(),

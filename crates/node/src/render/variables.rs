@@ -29,7 +29,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("title", "The same, as people read it.", "Anna Berg"),
     variable("step", "The step of the escalation; 0 is the first notification.", "1"),
     variable("round", "Which time through the policy, from 1.", "1"),
-    variable("late", "How much later than the policy says, where that is a second or more.", "4m"),
+    variable("late", "How much later than the policy says, where that is a minute or more.", "4m"),
     variable(
         "repeat",
         "Why this may be a repeat; put above every such message by itself.",
