@@ -1,7 +1,7 @@
 //! Judges what operators write, as a node would at its start: the node file with its providers, and a
 //! directory with its names, addresses, times and templates.
 
-use crate::config;
+use crate::config::{self, NodeConfig};
 use crate::render::Renderer;
 use channel::CHANNELS;
 use dispatch::directory::Directory;
@@ -40,10 +40,10 @@ pub fn directory_file(file: &Path) -> Result<Directory, Vec<String>> {
 ///
 /// # Errors
 /// Every problem, beginning with the file and, where one line is to blame, that line.
-pub fn node_file(file: &Path) -> Result<(), Vec<String>> {
+pub fn node_file(file: &Path) -> Result<NodeConfig, Vec<String>> {
     let config = config::read_file(file).map_err(|error| vec![error.to_string()])?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let closed = config.providers.iter().filter_map(|provider| provider.open(folder).err());
     let wrong: Vec<String> = closed.map(|why| format!("{}: {why}", file.display())).collect();
-    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    if wrong.is_empty() { Ok(config) } else { Err(wrong) }
 }

@@ -42,9 +42,14 @@ impl Lines<'_> {
         let line = error.span().map(|span| self.line_of(&span));
         let key = error.span().and_then(|span| self.text.get(span)).unwrap_or_default().to_owned();
         let mut why = error.message().replace('`', "\"");
+        if why == "invalid socket address syntax" {
+            why = "write an address and a port, such as \"127.0.0.1:8443\"".to_owned();
+        }
         if let Some(expected) = why.strip_prefix(&format!("unknown field \"{key}\", expected ")) {
             let choices: Vec<&str> = expected.split('"').skip(1).step_by(2).collect();
             why = format!("there is no key {key:?}{}", nearest(&key, &choices));
+        } else if let Some(name) = line.and_then(|line| self.key_at(line)).filter(|name| *name != key) {
+            why = format!("{name}: {why}");
         }
         ConfigError { file: self.path.to_owned(), line, why }
     }
@@ -61,6 +66,14 @@ impl Lines<'_> {
         let start = headers.nth(index).map(|(at, _)| at);
         let line = start.map(|start| self.find(key, start).unwrap_or(start + 1));
         ConfigError { file: self.path.to_owned(), line, why: format!("{array}[{index}].{key}: {why}") }
+    }
+
+    /// The key that is set on a line.
+    fn key_at(&self, line: usize) -> Option<&str> {
+        let (name, _) = self.text.lines().nth(line.checked_sub(1)?)?.split_once('=')?;
+        let name = name.trim();
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        (!name.is_empty() && name.chars().all(plain)).then_some(name)
     }
 
     fn find(&self, key: &str, from: usize) -> Option<usize> {
