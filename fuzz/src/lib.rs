@@ -3,9 +3,13 @@
 //! Separate from the targets' programs, so that an ordinary test on the stable toolchain replays the
 //! corpora through the same functions (`xtask/tests/corpora.rs`). A target panics where something is wrong.
 
+use std::path::Path;
 use std::str;
 
-use base::{AlertId, LogId, Name, NotificationId, RecordId};
+use api::{LinkError, LinkKey, check_token, link_token as written_token, parse_notice, read_token};
+use base::limits::MESSAGE_BYTES_MAX;
+use base::{AlertId, LogId, Name, NotificationId, RecordId, Wall};
+use dispatch::directory::Template;
 use dispatch::record::Entry;
 use dispatch::state::State;
 use record::document::{Document, Rules, read_json, read_toml, write_toml};
@@ -18,7 +22,11 @@ pub const TARGETS: &[Target] = &[
     ("address", address),
     ("directory_json", directory_json),
     ("directory_toml", directory_toml),
+    ("link_token", link_token),
+    ("node_file", node_file),
+    ("notice_json", notice_json),
     ("record_decode", record_decode),
+    ("template", template),
     ("words", words),
 ];
 
@@ -99,4 +107,50 @@ pub fn address(data: &[u8]) {
         let could_inject = kind.name == "mail" && text.contains(['\r', '\n', '\0']);
         assert!(!well || !could_inject, "{} takes {text:?}", kind.name);
     }
+}
+
+/// Notices as strangers post them: read the same each time, whatever they are.
+pub fn notice_json(data: &[u8]) {
+    let (one, other) = (parse_notice(data), parse_notice(data));
+    assert_eq!(one.ok(), other.ok(), "a notice is read the same each time");
+}
+
+/// Tokens of links: read without a panic, never taken for ours, and one that we wrote reads back.
+pub fn link_token(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let key = LinkKey([7; 32]);
+    let _ = read_token(text);
+    assert_ne!(check_token(&key, text, Wall(i64::MIN)).err(), None, "a token that fuzzing made is not ours");
+    if let Ok(recipient) = text.parse::<Name>() {
+        let log: LogId = "1-100000001".parse().expect("an id of this form is one");
+        let alert = AlertId(RecordId { log, seq: data.len() as u64 });
+        let token = written_token(&key, &alert, &recipient, Wall(10));
+        let link = check_token(&key, &token, Wall(10)).expect("our own token counts until its time is over");
+        assert_eq!((link.alert, link.recipient), (alert, recipient));
+        assert_eq!(check_token(&key, &token, Wall(11)), Err(LinkError::Expired));
+    }
+}
+
+/// Node files: judged without a panic, and every complaint names the file.
+pub fn node_file(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    if let Err(error) = node::config::parse(Path::new("node.toml"), text) {
+        assert!(error.to_string().starts_with("node.toml:"), "{error}");
+    }
+}
+
+/// Templates of operators, `subject NUL body NUL footnote`: what is let through makes a message within its
+/// limit, with a subject in one line.
+pub fn template(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let mut parts = text.split('\0');
+    let mut part = || parts.next().map(Into::into);
+    let (subject, body) = (part(), part().unwrap_or_default());
+    let channel = "mail".parse().expect("letters are a name");
+    let template = Template { channel, language: None, default: true, subject, body };
+    let Ok(rendered) = node::render::preview(&template, parts.next(), None) else { return };
+    assert!(rendered.text.len() <= MESSAGE_BYTES_MAX, "{} bytes", rendered.text.len());
+    let breaks = |subject: String| subject.contains(['\r', '\n']);
+    assert!(!rendered.subject.is_some_and(breaks), "a subject has one line");
+    assert_eq!(rendered.problem, None, "what was let through does not fail when it is used");
 }
