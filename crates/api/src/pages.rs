@@ -107,7 +107,7 @@ async fn look(shared: &Shared, token: &str) -> Result<(Link, Seen), Response> {
         LinkError::Forged => told(
             StatusCode::FORBIDDEN,
             "This link does not work",
-            "It may have been cut short on its way. Open it again from the message, or reply with the code.",
+            "It may have been cut short on its way. Open it again from the message, or tell an operator the code that the message gives.",
         ),
         LinkError::Expired => told(
             StatusCode::GONE,
@@ -252,7 +252,7 @@ fn told(status: StatusCode, title: &str, words: &str) -> Response {
 fn failed(rejection: &Rejection) -> Response {
     let status = StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let detail = escaped(&rejection.detail, 500);
-    told(status, "That did not work", &format!("{detail}. Try again, or reply with the code."))
+    told(status, "That did not work", &format!("{detail}. Try again, or tell an operator the code."))
 }
 
 fn page(status: StatusCode, title: &str, body: &str) -> Response {

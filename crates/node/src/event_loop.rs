@@ -161,10 +161,12 @@ impl EventLoop {
             Call::Put { make, answer } => {
                 self.last_ticket += 1;
                 let ticket = Ticket(self.last_ticket);
-                self.tickets.insert(ticket, answer);
-                self.core.handle(now, make(ticket), effects);
+                if let Some(input) = guarded(|| make(ticket)) {
+                    self.tickets.insert(ticket, answer);
+                    self.core.handle(now, input, effects);
+                }
             }
-            Call::Read(read) => read(&self.core, now),
+            Call::Read(read) => drop(guarded(|| read(&self.core, now))),
         }
     }
 
@@ -224,4 +226,14 @@ impl EventLoop {
             },
         }
     }
+}
+
+/// Runs a part of an adapter inside the loop. Its panic is its own: it cannot have changed the core, of which it
+/// has a shared reference at most, and the node goes on.
+fn guarded<T>(part: impl FnOnce() -> T) -> Option<T> {
+    let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(part));
+    if ran.is_err() {
+        tracing::error!("a request failed in a way that is a fault of ours; the node goes on");
+    }
+    ran.ok()
 }
