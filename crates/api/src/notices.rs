@@ -50,7 +50,7 @@ pub(crate) struct NoticeForm {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
     /// Notices of one source with the same key are the same alert while it is open. Where it is absent,
-    /// notices with the same labels are, if there are any.
+    /// notices with the same summary and the same labels are, if there are any labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     dedup_key: Option<String>,
     /// `firing` (if absent) or `resolved`, which ends the alert.

@@ -5,6 +5,7 @@
 use crate::args::{Cli, Part};
 use crate::exit::{self, Failure, Outcome};
 use crate::output::Output;
+use crate::tables;
 use clap::{Arg, Command, CommandFactory as _};
 use std::fmt::Write as _;
 use std::path::Path;
@@ -36,6 +37,10 @@ pub(crate) fn codegen(out: &mut Output, part: Part) -> Outcome {
         Part::Cli => markdown(),
         Part::ExitCodes => exit::markdown(),
         Part::Openapi => node::openapi(),
+        Part::Reference => node::config::reference(),
+        Part::Metrics => tables::metrics(),
+        Part::Variables => tables::variables(),
+        Part::Limits => tables::limits(),
     };
     out.data(&text)
 }

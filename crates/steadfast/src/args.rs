@@ -161,6 +161,14 @@ pub(crate) enum Part {
     ExitCodes,
     /// The API, as OpenAPI 3.1.
     Openapi,
+    /// The node file with every key, as TOML.
+    Reference,
+    /// What is counted, as Markdown.
+    Metrics,
+    /// What templates can say, as Markdown.
+    Variables,
+    /// The limits, as Markdown.
+    Limits,
 }
 
 const SEND_EXAMPLES: &str = "\

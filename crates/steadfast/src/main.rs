@@ -22,6 +22,7 @@ mod sections;
 mod send;
 mod sse;
 mod status;
+mod tables;
 mod trail;
 
 use args::{Cli, Command, Global};

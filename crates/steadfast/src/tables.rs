@@ -2,7 +2,8 @@
 //!
 //! Separate from `about`, which writes about the command line; a check compares the manual with these.
 
-use crate::node_commands;
+use node::COUNTERS;
+use node::render::{VARIABLES, Variable};
 use std::fmt::Write as _;
 
 /// Where the limits are defined, with a sentence each.
@@ -10,23 +11,22 @@ const LIMITS: &str = include_str!("../../base/src/limits.rs");
 
 /// What the node counts.
 pub(crate) fn metrics() -> String {
-    let rows = node_commands::counters().iter();
+    let rows = COUNTERS.iter();
     table("| metric | type | counts |", rows.map(|(name, help)| format!("| `{name}` | counter | {help} |")))
 }
 
 /// What templates can say.
 pub(crate) fn variables() -> String {
-    let rows = node_commands::variables().iter();
-    let row = |it: &node::render::Variable| {
-        format!("| `{}` | {} | `{}` |", it.name, code_in(it.meaning), it.example)
-    };
+    let rows = VARIABLES.iter();
+    let row = |it: &Variable| format!("| `{}` | {} | `{}` |", it.name, code_in(it.meaning), it.example);
     table("| variable | meaning | example |", rows.map(row))
 }
 
 /// Every limit, as `base` defines it.
 pub(crate) fn limits() -> String {
     let rows = limits_of(LIMITS);
-    let row = |(name, value, meaning): (String, String, String)| format!("| `{name}` | {value} | {meaning} |");
+    let row =
+        |(name, value, meaning): (String, String, String)| format!("| `{name}` | {value} | {meaning} |");
     table("| limit | value | what it limits, and what happens then |", rows.into_iter().map(row))
 }
 
@@ -104,7 +104,8 @@ mod tests {
 
     #[test]
     fn a_value_is_written_as_people_read_it() {
-        let check = |expression, bytes, expect| assert_eq!(value_of(expression, bytes), expect, "{expression}");
+        let check =
+            |expression, bytes, expect| assert_eq!(value_of(expression, bytes), expect, "{expression}");
         check("4 * 1024", true, "4 KiB");
         check("4 * 1024 * 1024", true, "4 MiB");
         check("300", true, "300");

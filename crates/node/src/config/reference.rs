@@ -46,25 +46,60 @@ const SECTIONS: &[Section] = &[
         name: "",
         about: "",
         keys: &[
-            key("name", "\"north\"", Required, "The name that people know this machine by: 1 to 64 letters, digits, \".\", \"_\" or \"-\"."),
-            key("letter", "\"A\"", AsShown, "The letter, A to Z, that the codes of this node begin with; another on each node of a cluster."),
-            key("public_url", "\"https://alerts.example.org\"", Otherwise("the API's own address"), "What the links in messages begin with, as recipients reach this node; https:// or http://."),
+            key(
+                "name",
+                "\"north\"",
+                Required,
+                "The name that people know this machine by: 1 to 64 letters, digits, \".\", \"_\" or \"-\".",
+            ),
+            key(
+                "letter",
+                "\"A\"",
+                AsShown,
+                "The letter, A to Z, that the codes of this node begin with; another on each node of a cluster.",
+            ),
+            key(
+                "public_url",
+                "\"https://alerts.example.org\"",
+                Otherwise("the API's own address"),
+                "What the links in messages begin with, as recipients reach this node; https:// or http://.",
+            ),
         ],
     },
     Section {
         name: "listen",
         about: "Where the node listens; each is ADDRESS:PORT. Port 0 takes any free one.",
         keys: &[
-            key("api", "\"127.0.0.1:8443\"", AsShown, "HTTPS: the API, and the pages behind the links in messages."),
-            key("ingest", "\"127.0.0.1:8080\"", Otherwise("off"), "Plain HTTP for tools that cannot do otherwise: notices only, and without a token. Keep it on loopback."),
-            key("ingest_source", "\"local\"", AsShown, "The source that notices without a token count as, on the plain listener."),
+            key(
+                "api",
+                "\"127.0.0.1:8443\"",
+                AsShown,
+                "HTTPS: the API, and the pages behind the links in messages.",
+            ),
+            key(
+                "ingest",
+                "\"127.0.0.1:8080\"",
+                Otherwise("off"),
+                "Plain HTTP for tools that cannot do otherwise: notices only, and without a token. Keep it on loopback.",
+            ),
+            key(
+                "ingest_source",
+                "\"local\"",
+                AsShown,
+                "The source that notices without a token count as, on the plain listener.",
+            ),
         ],
     },
     Section {
         name: "tls",
         about: "The certificate that the API shows; `steadfast init` makes one. Paths are relative to the data folder.",
         keys: &[
-            key("certificate", "\"tls/cert.pem\"", AsShown, "The certificate and those that vouch for it, in PEM."),
+            key(
+                "certificate",
+                "\"tls/cert.pem\"",
+                AsShown,
+                "The certificate and those that vouch for it, in PEM.",
+            ),
             key("key", "\"tls/key.pem\"", AsShown, "Its private key, in PEM."),
         ],
     },
@@ -72,33 +107,63 @@ const SECTIONS: &[Section] = &[
         name: "log",
         about: "What the program says of itself, on standard error.",
         keys: &[
-            key("level", "\"info\"", AsShown, "The least that is said: error, warn, info, debug or trace. The environment variable STEADFAST_LOG overrides it."),
+            key(
+                "level",
+                "\"info\"",
+                AsShown,
+                "The least that is said: error, warn, info, debug or trace. The environment variable STEADFAST_LOG overrides it.",
+            ),
             key("format", "\"text\"", AsShown, "text, for people; or json, for collectors."),
         ],
     },
     Section {
         name: "history",
         about: "How long finished alerts can be looked up.",
-        keys: &[key("keep", "\"400d\"", AsShown, "A duration: numbers with units s, m, h, d, w, such as \"400d\".")],
+        keys: &[key(
+            "keep",
+            "\"400d\"",
+            AsShown,
+            "A duration: numbers with units s, m, h, d, w, such as \"400d\".",
+        )],
     },
     Section {
         name: "trail",
         about: "Where the trail goes besides the ledger.",
-        keys: &[key("syslog", "\"/dev/log\"", Otherwise("off"), "A local datagram socket that speaks syslog (RFC 3164), facility local0.")],
+        keys: &[key(
+            "syslog",
+            "\"/dev/log\"",
+            Otherwise("off"),
+            "A local datagram socket that speaks syslog (RFC 3164), facility local0.",
+        )],
     },
     Section {
         name: "selection",
         about: "How long a provider that failed is left alone, if there is another.",
         keys: &[
             key("cool_down_min", "\"5s\"", AsShown, "A duration: after the first failure; more than 0s."),
-            key("cool_down_max", "\"5m\"", AsShown, "A duration: at most; it doubles with each failure in a row."),
+            key(
+                "cool_down_max",
+                "\"5m\"",
+                AsShown,
+                "A duration: at most; it doubles with each failure in a row.",
+            ),
         ],
     },
 ];
 
 const PROVIDER: &[Key] = &[
-    key("per_minute", "60", Otherwise("no limit"), "Messages it may take in a minute, from 1. Further ones wait, visibly."),
-    key("per_day", "2000", Otherwise("no limit"), "Messages it may take in a day, from 1. Further ones wait, visibly."),
+    key(
+        "per_minute",
+        "60",
+        Otherwise("no limit"),
+        "Messages it may take in a minute, from 1. Further ones wait, visibly.",
+    ),
+    key(
+        "per_day",
+        "2000",
+        Otherwise("no limit"),
+        "Messages it may take in a day, from 1. Further ones wait, visibly.",
+    ),
 ];
 
 /// A node file in which every key stands: required ones as they are, the others behind `#`.
@@ -118,7 +183,10 @@ pub fn reference() -> String {
     for kind in CHANNELS {
         comment(
             &mut text,
-            &format!("A way out by {}. Of several for one channel, the first is used while it works.", kind.name),
+            &format!(
+                "A way out by {}. Of several for one channel, the first is used while it works.",
+                kind.name
+            ),
         );
         line(&mut text, "[[providers]]");
         comment(&mut text, "Its name, as status, trail and logs show it. Required.");
@@ -187,7 +255,10 @@ mod tests {
         let short = parse(path, &reference()).unwrap();
         let full = parse(path, &uncommented()).unwrap();
         assert_eq!(short.providers.len(), CHANNELS.len());
-        assert_eq!((short.public_url, full.public_url.as_deref()), (None, Some("https://alerts.example.org")));
+        assert_eq!(
+            (short.public_url, full.public_url.as_deref()),
+            (None, Some("https://alerts.example.org"))
+        );
         for (short, full) in short.providers.iter().zip(&full.providers) {
             assert!(short.table.keys().all(|key| full.table.contains_key(key)), "{short:?}");
             assert_eq!(full.spec.per_day, Some(2000));
@@ -215,7 +286,8 @@ mod tests {
             let expected = error.message().split_once("expected ").unwrap().1;
             let known: BTreeSet<&str> = expected.split('`').skip(1).step_by(2).collect();
             let told: BTreeSet<&str> = keys.iter().map(|key| key.name).collect();
-            let tables: BTreeSet<&str> = SECTIONS.iter().map(|section| section.name).chain(["providers"]).collect();
+            let tables: BTreeSet<&str> =
+                SECTIONS.iter().map(|section| section.name).chain(["providers"]).collect();
             let known: BTreeSet<&str> =
                 known.into_iter().filter(|key| !(name.is_empty() && tables.contains(key))).collect();
             assert_eq!(told, known, "[{name}]");
