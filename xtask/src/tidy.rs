@@ -9,6 +9,7 @@ mod heads;
 mod limits;
 mod links;
 mod map;
+mod messages;
 mod packages;
 mod purity;
 mod size;
@@ -61,6 +62,7 @@ const RULES: &[fn(&Tree) -> Vec<Finding>] = &[
     words::check,
     packages::check,
     links::check,
+    messages::check,
 ];
 
 /// Checks the repository's files, then whether the generated ones are fresh.

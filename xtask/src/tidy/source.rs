@@ -57,7 +57,7 @@ impl Source {
     }
 
     /// Whether this line is compiled for tests alone.
-    fn is_test(&self, line: usize) -> bool {
+    pub(super) fn is_test(&self, line: usize) -> bool {
         self.tests.iter().any(|lines| lines.contains(&line))
     }
 }
