@@ -85,7 +85,7 @@ fn value_of(expression: &str, bytes: bool) -> String {
 
 /// Documentation without the marks that link in source code.
 fn plain(says: &str) -> String {
-    says.replace("[`crate::Name`]", "name").replace('[', "").replace(']', "")
+    says.replace("[`crate::Name`]", "name").replace(['[', ']'], "")
 }
 
 #[cfg(test)]
