@@ -3,7 +3,7 @@
 //! One struct per section, unknown keys refused with the nearest known one. What comes out is valid: the
 //! addresses parse, the providers open, the names are names.
 
-use crate::config::error::{ConfigError, Lines, nearest};
+use crate::config::error::{ConfigError, Lines, Place, nearest};
 use base::Name;
 use channel::Sources;
 use dispatch::ProviderSpec;
@@ -145,6 +145,8 @@ pub struct ProviderConfig {
     pub spec: ProviderSpec,
     /// What the channel makes of it.
     pub table: toml::Table,
+    /// Where it stands.
+    place: Place,
 }
 
 /// A node file, judged.
@@ -251,8 +253,9 @@ fn providers(lines: &Lines<'_>, tables: Vec<toml::Table>) -> Result<Vec<Provider
     let mut names = BTreeSet::new();
     let mut out = Vec::new();
     for (index, table) in tables.into_iter().enumerate() {
+        let place = lines.place("providers", index);
         let provider =
-            provider(table).map_err(|(key, why)| lines.in_table("providers", index, &key, &why))?;
+            provider(table, place).map_err(|(key, why)| lines.in_table("providers", index, &key, &why))?;
         if !names.insert(provider.spec.name.clone()) {
             let why = format!("{} names two providers", provider.spec.name);
             return Err(lines.in_table("providers", index, "name", &why));
@@ -263,7 +266,7 @@ fn providers(lines: &Lines<'_>, tables: Vec<toml::Table>) -> Result<Vec<Provider
 }
 
 /// Takes the keys that every provider has; the rest is the channel's.
-fn provider(mut table: toml::Table) -> Result<ProviderConfig, (String, String)> {
+fn provider(mut table: toml::Table, place: Place) -> Result<ProviderConfig, (String, String)> {
     let mut text = |key: &str| match table.remove(key) {
         Some(toml::Value::String(text)) => Ok(text),
         Some(_) => Err((key.to_owned(), "must be a text".to_owned())),
@@ -280,18 +283,21 @@ fn provider(mut table: toml::Table) -> Result<ProviderConfig, (String, String)> 
         Some(_) => Err((key.to_owned(), "must be a whole number from 1".to_owned())),
     };
     let (per_minute, per_day) = (number("per_minute")?, number("per_day")?);
-    Ok(ProviderConfig { spec: ProviderSpec { name, channel, per_minute, per_day }, table })
+    Ok(ProviderConfig { spec: ProviderSpec { name, channel, per_minute, per_day }, table, place })
 }
 
 impl ProviderConfig {
     /// Makes the provider ready to send.
     ///
     /// # Errors
-    /// A message that names the provider and the key.
+    /// A message with file, line, provider and key.
     pub fn open(&self, folder: &Path) -> Result<Box<dyn channel::Channel>, String> {
         let kind = channel::kind(self.spec.channel.as_str())?;
         let opened = (kind.open)(self.table.clone(), &Sources::new(folder));
-        opened.map_err(|error| format!("provider {}: {error}", self.spec.name))
+        opened.map_err(|error| {
+            let place = self.place.of(error.key.as_deref());
+            format!("{place}: provider {}: {error}", self.spec.name)
+        })
     }
 }
 

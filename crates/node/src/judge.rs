@@ -43,7 +43,7 @@ pub fn directory_file(file: &Path) -> Result<Directory, Vec<String>> {
 pub fn node_file(file: &Path) -> Result<NodeConfig, Vec<String>> {
     let config = config::read_file(file).map_err(|error| vec![error.to_string()])?;
     let folder = file.parent().unwrap_or_else(|| Path::new(""));
-    let closed = config.providers.iter().filter_map(|provider| provider.open(folder).err());
-    let wrong: Vec<String> = closed.map(|why| format!("{}: {why}", file.display())).collect();
+    let wrong: Vec<String> =
+        config.providers.iter().filter_map(|provider| provider.open(folder).err()).collect();
     if wrong.is_empty() { Ok(config) } else { Err(wrong) }
 }

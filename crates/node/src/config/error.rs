@@ -1,5 +1,6 @@
 //! Says what is wrong with a node file, and where.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,23 @@ impl std::error::Error for ConfigError {}
 impl ConfigError {
     pub(crate) fn whole(file: &Path, why: String) -> Self {
         Self { file: file.to_owned(), line: None, why }
+    }
+}
+
+/// Where a table of an array stands, kept for what is found wrong with it later.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    file: PathBuf,
+    header: Option<usize>,
+    keys: BTreeMap<String, usize>,
+}
+
+impl Place {
+    /// `file:line` of a key; of the table's header where the key is missing.
+    pub(crate) fn of(&self, key: Option<&str>) -> String {
+        let line = key.and_then(|key| self.keys.get(key).copied()).or(self.header);
+        let line = line.map_or_else(String::new, |line| format!(":{line}"));
+        format!("{}{line}", self.file.display())
     }
 }
 
@@ -61,11 +79,26 @@ impl Lines<'_> {
 
     /// What is wrong with `key` in the table of that number in an array of tables.
     pub(crate) fn in_table(&self, array: &str, index: usize, key: &str, why: &str) -> ConfigError {
-        let header = format!("[[{array}]]");
-        let mut headers = self.text.lines().enumerate().filter(|(_, line)| line.trim() == header);
-        let start = headers.nth(index).map(|(at, _)| at);
+        let start = self.header(array, index);
         let line = start.map(|start| self.find(key, start).unwrap_or(start + 1));
         ConfigError { file: self.path.to_owned(), line, why: format!("{array}[{index}].{key}: {why}") }
+    }
+
+    /// Where the table of that number in an array of tables stands, with its keys.
+    pub(crate) fn place(&self, array: &str, index: usize) -> Place {
+        let header = self.header(array, index);
+        let below = header.map_or(usize::MAX, |header| header + 1);
+        let lines = self.text.lines().enumerate().skip(below);
+        let own = lines.take_while(|(_, line)| !line.trim().starts_with('['));
+        let keys = own.filter_map(|(at, _)| Some((self.key_at(at + 1)?.to_owned(), at + 1)));
+        Place { file: self.path.to_owned(), header: header.map(|header| header + 1), keys: keys.collect() }
+    }
+
+    /// The header of the table of that number in an array of tables, counted from 0.
+    fn header(&self, array: &str, index: usize) -> Option<usize> {
+        let header = format!("[[{array}]]");
+        let mut headers = self.text.lines().enumerate().filter(|(_, line)| line.trim() == header);
+        headers.nth(index).map(|(at, _)| at)
     }
 
     /// The key that is set on a line.
