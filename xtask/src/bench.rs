@@ -3,20 +3,31 @@
 //! Separate from `soak`, which counts what must be zero: here nothing is asserted, and everything is
 //! printed. Each part is made of programs that run on loopback and end with it.
 
+mod accept;
 mod alertmanager;
 mod child;
 mod load;
 mod mail;
+mod mass;
+mod node;
 mod sink;
-mod steadfast;
+mod start;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
 use std::{fs, thread};
 
 use crate::{choose, peers, say, step};
 
 /// One line of help.
-pub(crate) const HELP: &str = "figures of ours beside Alertmanager's and Postfix's; asserts nothing";
+pub(crate) const HELP: &str =
+    "figures of ours beside Alertmanager's and Postfix's; --write puts them into the manual";
+
+/// Where `--write` puts the figures.
+const PAGE: &str = "docs/manual/figures.md";
+/// What stands above the figures there.
+const PREFACE: &str = include_str!("bench/preface.md");
 
 /// What a part may use.
 struct Ground {
@@ -26,17 +37,16 @@ struct Ground {
     scratch: PathBuf,
 }
 
-/// A figure: what was measured, and its value with its unit.
+/// A figure: what was measured, and its value with its unit, ours and somebody else's.
 struct Row {
-    /// What was measured.
     what: String,
-    /// The value.
-    value: String,
+    ours: String,
+    theirs: String,
 }
 
 impl Row {
-    fn new(what: impl Into<String>, value: impl Into<String>) -> Self {
-        Self { what: what.into(), value: value.into() }
+    fn new(what: impl Into<String>, ours: impl Into<String>, theirs: impl Into<String>) -> Self {
+        Self { what: what.into(), ours: ours.into(), theirs: theirs.into() }
     }
 }
 
@@ -44,43 +54,58 @@ impl Row {
 struct Part {
     /// What is typed.
     name: &'static str,
-    /// What the table says above its rows.
-    title: &'static str,
     /// Measures.
     run: fn(&Ground) -> Result<Vec<Row>, String>,
 }
 
-/// Every part, ours last, so that theirs can be compared with it at one glance.
+/// Every part.
 const PARTS: &[Part] = &[
-    Part {
-        name: "alertmanager",
-        title: "Alertmanager 0.25 (in memory, not durable)",
-        run: alertmanager::run,
-    },
-    Part { name: "mail", title: "Postfix's smtp-source into its smtp-sink", run: mail::run },
-    Part { name: "steadfast", title: "Steadfast (every accepted alert synced to disk)", run: steadfast::run },
+    Part { name: "accept", run: accept::run },
+    Part { name: "mail", run: mail::run },
+    Part { name: "mass", run: mass::run },
+    Part { name: "start", run: start::run },
 ];
 
 /// Measures the parts named, or all; a part that cannot be measured does not stop the others.
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
     let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
-    let chosen = choose(words, &names)?;
+    let (flags, words): (Vec<_>, Vec<_>) = words.iter().cloned().partition(|word| word == "--write");
+    let chosen = choose(&words, &names)?;
+    step::run("build", &mut step::cargo(&["build", "--release", "--locked", "-p", "steadfast"]))?;
     let peers = peers::install(peers::FOR_BENCH)?;
     let mut failed = Vec::new();
-    let mut table = format!("Measured on {}.\n", machine());
+    let mut rows = vec![Row::new("measure", "Steadfast", "beside it")];
     for part in PARTS.iter().filter(|part| chosen.contains(&part.name)) {
         say::complaint(&format!("measuring {} …", part.name));
-        let measured = ground(&peers, part.name).and_then(|ground| (part.run)(&ground));
-        match measured {
-            Ok(rows) => table.push_str(&shown(part.title, &rows)),
+        match ground(&peers, part.name).and_then(|ground| (part.run)(&ground)) {
+            Ok(measured) => rows.extend(measured),
             Err(why) => failed.push(format!("{}: {why}", part.name)),
         }
     }
-    say::line(&table);
-    if failed.is_empty() { Ok(()) } else { Err(failed.join("\nxtask: ")) }
+    let text = format!("{}\n\n{}", machine(&peers), shown(&rows));
+    say::line(&text);
+    if failed.is_empty() { write(&flags, &text) } else { Err(failed.join("\nxtask: ")) }
 }
 
-fn ground(peers: &std::path::Path, name: &str) -> Result<Ground, String> {
+fn write(flags: &[String], text: &str) -> Result<(), String> {
+    if flags.is_empty() {
+        return Ok(());
+    }
+    let page = step::root().join(PAGE);
+    fs::write(&page, format!("{PREFACE}\n{text}")).map_err(|why| format!("{}: {why}", page.display()))
+}
+
+/// So many things in that time.
+fn rate(count: usize, took: Duration) -> String {
+    let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+    format!("{:.0}/s", count / took.as_secs_f64())
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes / (1 << 20))
+}
+
+fn ground(peers: &Path, name: &str) -> Result<Ground, String> {
     let scratch = step::target().join("bench").join(name);
     if scratch.exists() {
         fs::remove_dir_all(&scratch).map_err(|why| format!("{}: {why}", scratch.display()))?;
@@ -89,24 +114,45 @@ fn ground(peers: &std::path::Path, name: &str) -> Result<Ground, String> {
     Ok(Ground { peers: peers.to_owned(), scratch })
 }
 
-/// What the figures depend on, in a few words.
-fn machine() -> String {
+/// What the figures depend on: when, by what, and where.
+fn machine(peers: &Path) -> String {
     let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    format!("{cores} cores of {}", model.map_or("an unknown processor", |(_, name)| name))
+    let model = model.map_or("an unknown processor", |(_, name)| name);
+    let said = |command: &mut Command| step::output(command).unwrap_or_default();
+    let date = said(Command::new("date").args(["-u", "+%Y-%m-%d"]));
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let ours = said(Command::new(node::program()).arg("--version"));
+    let theirs = said(peers::alertmanager(peers).arg("--version"));
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "Measured on {} on {cores} cores of {model}, Linux {}, by `cargo xtask bench`: {}, {}. Load of the machine when the last figure was taken: {}.",
+        date.trim(),
+        kernel.trim(),
+        ours.trim(),
+        first_words(&theirs, 3),
+        load.split(' ').next().unwrap_or_default(),
+    )
+}
+
+/// `alertmanager, version 0.25.0 (branch …` as `alertmanager, version 0.25.0`.
+fn first_words(text: &str, count: usize) -> String {
+    text.split_whitespace().take(count).collect::<Vec<_>>().join(" ")
 }
 
 /// The rows as a table that reads well in a terminal and in Markdown.
-fn shown(title: &str, rows: &[Row]) -> String {
+fn shown(rows: &[Row]) -> String {
     let longest =
         |text: fn(&Row) -> &str| rows.iter().map(|row| text(row).chars().count()).max().unwrap_or_default();
-    let (left, right) = (longest(|row| &row.what), longest(|row| &row.value));
-    let line = |row: &Row| format!("| {:<left$} | {:>right$} |\n", row.what, row.value);
-    let rule = format!("|{:-<1$}|", "", left + 2) + &format!("{:->1$}|\n", ":", right + 2);
+    let (left, middle, right) =
+        (longest(|row| &row.what), longest(|row| &row.ours), longest(|row| &row.theirs));
+    let line =
+        |row: &Row| format!("| {:<left$} | {:>middle$} | {:>right$} |\n", row.what, row.ours, row.theirs);
+    let rule = format!("|{:-<1$}|{2:->3$}|{4:->5$}|\n", "", left + 2, ":", middle + 2, ":", right + 2);
     let (first, rest) = rows.split_at(rows.len().min(1));
     let lines = |rows: &[Row]| rows.iter().map(line).collect::<String>();
-    format!("\n{title}\n\n{}{rule}{}", lines(first), lines(rest))
+    format!("{}{rule}{}", lines(first), lines(rest))
 }
 
 #[cfg(test)]
@@ -115,10 +161,15 @@ mod tests {
 
     #[test]
     fn rows_stand_under_each_other() {
-        let rows = [Row::new("measure", "value"), Row::new("alerts", "3,000/s"), Row::new("p50", "1 ms")];
+        let rows = [
+            Row::new("measure", "ours", "theirs"),
+            Row::new("alerts", "3,000/s", "–"),
+            Row::new("p50", "1 ms", "22 ms"),
+        ];
         assert_eq!(
-            shown("Ours", &rows),
-            "\nOurs\n\n| measure |   value |\n|---------|--------:|\n| alerts  | 3,000/s |\n| p50     |    1 ms |\n"
+            shown(&rows),
+            "| measure |    ours | theirs |\n|---------|--------:|-------:|\n| alerts  | 3,000/s |      – |\n\
+             | p50     |    1 ms |  22 ms |\n"
         );
     }
 }

@@ -36,7 +36,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "tidy", usage: "", help: tidy::HELP, run: tidy::run },
     Command { name: "test", usage: "", help: test::HELP, run: test::run },
     Command { name: "soak", usage: "[part…]", help: soak::HELP, run: soak::run },
-    Command { name: "bench", usage: "[part…]", help: bench::HELP, run: bench::run },
+    Command { name: "bench", usage: "[--write] [part…]", help: bench::HELP, run: bench::run },
     Command { name: "codegen", usage: "[--check]", help: codegen::HELP, run: codegen::run },
     Command { name: "peers", usage: "", help: peers::HELP, run: peers::run },
 ];
@@ -100,7 +100,7 @@ fn nothing_more(words: &[String]) -> Result<(), String> {
 fn help() -> String {
     let line = |Command { name, usage, help, run: _ }: &Command| {
         let call = format!("{name} {usage}");
-        format!("\n  {call:<22}{help}")
+        format!("\n  {call:<26}{help}")
     };
     let lines: String = COMMANDS.iter().map(line).collect();
     format!("cargo xtask <command>\n{lines}")

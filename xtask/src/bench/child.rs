@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a program may take until it is ready.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running program; it is killed when this goes out of scope.
 pub(crate) struct Child {
@@ -38,13 +38,14 @@ impl Child {
         Ok((child, found))
     }
 
-    /// Starts a program that says nothing, and waits until something listens at `at`.
+    /// Starts a program whose errors nobody reads, and waits until something listens at `at`.
     pub(crate) fn start_at(
         name: &'static str,
         command: &mut Command,
         at: SocketAddr,
+        patience: Duration,
     ) -> Result<Self, String> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().map_err(|why| format!("{name} could not be started: {why}"))?;
         let mut child = Self { name, process };
         let begun = Instant::now();
@@ -52,12 +53,17 @@ impl Child {
             if let Ok(Some(status)) = child.process.try_wait() {
                 return Err(format!("{name} ended with {status} before it was ready"));
             }
-            if PATIENCE < begun.elapsed() {
+            if patience < begun.elapsed() {
                 return Err(format!("{name} does not listen at {at}"));
             }
-            thread::sleep(Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(2));
         }
         Ok(child)
+    }
+
+    /// What the program says on standard output, where that was asked for.
+    pub(crate) fn output(&mut self) -> Option<ChildStdout> {
+        self.process.stdout.take()
     }
 
     /// The process's number.
@@ -129,7 +135,7 @@ mod tests {
     #[test]
     fn a_program_that_ends_instead_is_named() {
         let nobody = free_address().unwrap();
-        let why = Child::start_at("sh", Command::new("sh").args(["-c", "exit 3"]), nobody).err();
+        let why = Child::start_at("sh", Command::new("sh").args(["-c", "exit 3"]), nobody, PATIENCE).err();
         assert_eq!(why.as_deref(), Some("sh ended with exit status: 3 before it was ready"));
     }
 

@@ -16,8 +16,6 @@ pub(crate) struct Load<'a> {
     pub(crate) at: SocketAddr,
     /// The request's target, such as `/api/v2/alerts`.
     pub(crate) path: &'a str,
-    /// Header lines besides the necessary ones, each with its end of line.
-    pub(crate) headers: &'a str,
     /// Connections that post at the same time.
     pub(crate) connections: usize,
     /// Requests over all connections.
@@ -38,16 +36,19 @@ pub(crate) struct Measured {
 impl Measured {
     /// Things per second, where each request carried `each` of them.
     pub(crate) fn rate(&self, each: usize) -> String {
-        let count = u32::try_from(self.times.len() * each).unwrap_or(u32::MAX);
-        format!("{:.0}/s", f64::from(count) / self.took.as_secs_f64())
+        super::rate(self.times.len() * each, self.took)
     }
 
     /// The time within which `percent` of the answers came.
     pub(crate) fn within(&self, percent: usize) -> String {
         let at = (self.times.len() * percent).div_ceil(100).saturating_sub(1);
-        let time = self.times.get(at).copied().unwrap_or_default();
-        format!("{:.2} ms", time.as_secs_f64() * 1000.0)
+        millis(self.times.get(at).copied().unwrap_or_default())
     }
+}
+
+/// A time, as it stands in the table.
+pub(crate) fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 impl Load<'_> {
@@ -91,27 +92,37 @@ impl Load<'_> {
         }
     }
 
-    /// The whole request in one piece, so that it leaves in one write.
     fn request(&self, number: usize) -> Vec<u8> {
-        let body = (self.body)(number);
-        let Self { at, path, headers, .. } = self;
-        let length = body.len();
-        let mut request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {at}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-             {headers}\r\n"
-        )
-        .into_bytes();
-        request.extend(body);
-        request
+        request(self.at, "POST", self.path, &(self.body)(number))
     }
 }
 
+/// The whole request in one piece, so that it leaves in one write.
+fn request(at: SocketAddr, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let mut request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {at}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .into_bytes();
+    request.extend(body);
+    request
+}
+
+/// One request over a connection of its own.
+pub(crate) fn ask(at: SocketAddr, method: &str, path: &str, body: &str) -> Result<Answer, String> {
+    let failed = |why: std::io::Error| format!("{at}: {why}");
+    let mut stream = TcpStream::connect(at).map_err(failed)?;
+    stream.write_all(&request(at, method, path, body.as_bytes())).map_err(failed)?;
+    Answer::read(&mut BufReader::new(&stream))
+}
+
 /// An answer of a server.
-struct Answer {
+#[derive(Debug)]
+pub(crate) struct Answer {
     /// The status line.
-    status: String,
+    pub(crate) status: String,
     /// The body, as text.
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
@@ -137,7 +148,8 @@ impl Answer {
         Ok(Self { status, body: String::from_utf8_lossy(&body).into_owned() })
     }
 
-    fn is_well(&self) -> bool {
+    /// It is a 2xx.
+    pub(crate) fn is_well(&self) -> bool {
         self.status.starts_with("HTTP/1.1 2")
     }
 }
@@ -162,8 +174,7 @@ mod tests {
     fn every_request_is_posted_once_over_all_connections() {
         let sink = Sink::start().unwrap();
         let body = |number: usize| format!("{{\"n\":{number}}}").into_bytes();
-        let load =
-            Load { at: sink.address(), path: "/x", headers: "", connections: 4, requests: 103, body: &body };
+        let load = Load { at: sink.address(), path: "/x", connections: 4, requests: 103, body: &body };
         let measured = load.run().unwrap();
         assert_eq!(measured.times.len(), 103);
         assert!(measured.times.is_sorted());
@@ -186,9 +197,6 @@ mod tests {
         let times = (1..=100).map(Duration::from_millis).collect();
         let measured = Measured { took: Duration::from_secs(2), times };
         assert_eq!((measured.rate(1), measured.rate(50)), ("50/s".to_owned(), "2500/s".to_owned()));
-        assert_eq!(
-            (measured.within(50), measured.within(99)),
-            ("50.00 ms".to_owned(), "99.00 ms".to_owned())
-        );
+        assert_eq!((measured.within(50), measured.within(99)), ("50.0 ms".to_owned(), "99.0 ms".to_owned()));
     }
 }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::load::line;
 
@@ -41,6 +42,23 @@ impl Sink {
     pub(crate) fn received(&self) -> usize {
         self.received.load(Ordering::SeqCst)
     }
+
+    /// Waits until so many requests were taken.
+    pub(crate) fn wait(&self, count: usize, patience: Duration) -> Result<(), String> {
+        until(|| self.received(), count, patience)
+    }
+}
+
+/// Waits until `received` says `count`.
+pub(crate) fn until(received: impl Fn() -> usize, count: usize, patience: Duration) -> Result<(), String> {
+    let begun = Instant::now();
+    while received() < count {
+        if patience < begun.elapsed() {
+            return Err(format!("only {} of {count} messages arrived in {patience:?}", received()));
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// Takes one request after the other.
