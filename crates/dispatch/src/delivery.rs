@@ -17,7 +17,7 @@ use crate::state::{Attempt, Open, Sent};
 use crate::{Dispatch, Effect, Held};
 use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
 use base::{AlertId, Mono, Name, Now, RecordId};
-use selection::{Change, Health, Selection};
+use selection::{Change, Selection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ impl Dispatch {
             return false;
         };
         let Some((provider, room)) = self.choose(now, channel, alert) else { return false };
-        let jobs = self.next_jobs(alert, channel, room.min(INTENT_NOTIFICATIONS_MAX));
+        let jobs = self.next_jobs(now, alert, channel, &provider, room.min(INTENT_NOTIFICATIONS_MAX));
         if let Some(channel) = self.channels.get_mut(channel) {
             channel.lane.rotate(alert);
         }
@@ -88,47 +88,33 @@ impl Dispatch {
         true
     }
 
-    /// The provider to use for an alert on a channel now, and how many messages it may get.
-    fn choose(&self, now: Now, channel: &Name, alert: AlertId) -> Option<(Name, usize)> {
-        let channel = self.channels.get(channel)?;
-        let selection = channel.selection.as_ref()?;
-        let exhausted =
-            |name: &Name| self.providers.get(name).is_none_or(|provider| provider.is_exhausted(now));
-        // A busy provider is waited for; one whose day is used up, or that fails, is passed over. A message
-        // is not the trial of the provider that it has just failed with, if another one works: else it
-        // would come back to that one for ever.
-        let burnt = self.burnt(channel, alert);
-        let other = selection.choose(now.mono, |name| !exhausted(name) && Some(name) != burnt);
-        let name = other.or_else(|| selection.choose(now.mono, |name| !exhausted(name)))?;
-        let provider = self.providers.get(name)?;
-        let room = provider.free.min(provider.allowance(now)).min(selection.room(name));
-        (room > 0).then(|| (name.clone(), room))
-    }
-
-    /// The failing provider by which the notification that comes next was tried last.
-    fn burnt(&self, channel: &Channel, alert: AlertId) -> Option<&Name> {
-        let job = channel.lane.retry(alert)?;
-        let last = self.state.open.get(&alert)?.facts.sent.get(&job.notification)?.attempts.last()?;
-        let health = channel.selection.as_ref()?.health(&last.provider)?;
-        (*health != Health::Healthy).then_some(&last.provider)
-    }
-
-    /// Takes up to `max` notifications of an alert that are still wanted.
-    fn next_jobs(&mut self, alert: AlertId, channel: &Name, max: usize) -> Vec<Job> {
+    /// Takes up to `max` notifications of an alert that are still wanted and are for `provider`.
+    fn next_jobs(
+        &mut self,
+        now: Now,
+        alert: AlertId,
+        channel: &Name,
+        provider: &Name,
+        max: usize,
+    ) -> Vec<Job> {
         let mut jobs = Vec::new();
+        let (mut again, new) = self.share(now, channel, alert, provider);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return jobs };
         let Some(queue) = self.channels.get_mut(channel).and_then(|channel| channel.lane.queue(alert)) else {
             return jobs;
         };
         while jobs.len() < max
+            && again > 0
             && let Some(job) = queue.jobs.pop_front()
         {
+            again -= 1;
             if wanted(open, run, job.reach, job.purpose) {
                 jobs.push(job);
             }
         }
         let mut looked_at = 0;
-        while jobs.len() < max
+        while new
+            && jobs.len() < max
             && looked_at < LOOKED_AT_PER_TURN
             && let Some(fan) = queue.fans.front_mut()
         {
@@ -249,7 +235,8 @@ impl Dispatch {
     /// Attempts came to their ends.
     pub(crate) fn conclude(&mut self, now: Now, reports: Vec<(AlertId, Concluded)>, out: &mut Vec<Effect>) {
         let mut by_alert: BTreeMap<AlertId, Vec<Concluded>> = BTreeMap::new();
-        for (alert, concluded) in reports {
+        for (alert, mut concluded) in reports {
+            self.soften(now, alert, &mut concluded);
             by_alert.entry(alert).or_default().push(concluded);
         }
         for (alert, outcomes) in by_alert {
@@ -286,7 +273,8 @@ impl Dispatch {
             return;
         };
         let change = match outcome {
-            Outcome::Accepted { .. } | Outcome::Refused { then: Then::RetryLater | Then::GiveUp, .. } => {
+            Outcome::Accepted { .. }
+            | Outcome::Refused { then: Then::RetryLater | Then::Elsewhere | Then::GiveUp, .. } => {
                 selection.worked(provider)
             }
             Outcome::Refused { then: Then::NextProvider, why } | Outcome::Unknown { why } => {
@@ -330,7 +318,13 @@ impl Dispatch {
             Outcome::Refused { then: Then::RetryNow, .. } if tries < RETRIES_NOW_MAX => {
                 self.requeue(alert, sent, job);
             }
-            Outcome::Refused { then: Then::RetryNow | Then::RetryLater, .. } | Outcome::Unknown { .. } => {
+            Outcome::Refused { then: Then::RetryLater | Then::Elsewhere, .. }
+                if self.has_room_elsewhere(now, sent) =>
+            {
+                self.requeue(alert, sent, job);
+            }
+            Outcome::Refused { then: Then::RetryNow | Then::RetryLater | Then::Elsewhere, .. }
+            | Outcome::Unknown { .. } => {
                 self.retry_later(now, alert, job, backoff(tries));
             }
         }

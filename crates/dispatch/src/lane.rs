@@ -130,6 +130,11 @@ impl Lane {
         self.queues.get(&alert)?.jobs.front()
     }
 
+    /// All notifications of an alert that were tried before.
+    pub(crate) fn retries(&self, alert: AlertId) -> impl Iterator<Item = &Job> {
+        self.queues.get(&alert).into_iter().flat_map(|queue| &queue.jobs)
+    }
+
     pub(crate) fn queue(&mut self, alert: AlertId) -> Option<&mut Queue> {
         self.queues.get_mut(&alert)
     }

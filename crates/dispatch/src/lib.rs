@@ -11,6 +11,7 @@
 mod acknowledge;
 mod alert;
 mod bind;
+mod choice;
 mod clock;
 mod codes;
 mod delivery;

@@ -456,13 +456,16 @@ pub enum Then {
     RetryLater,
     /// The provider is in trouble: use another one, and leave this one alone for a while.
     NextProvider,
+    /// This provider will not take it, and another one may: that one is asked before anybody gives up.
+    Elsewhere,
     /// It will never work: a wrong address, a message refused for its content.
     GiveUp,
 }
 
 impl Then {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::RetryNow, Self::RetryLater, Self::NextProvider, Self::GiveUp];
+    pub const ALL: [Self; 5] =
+        [Self::RetryNow, Self::RetryLater, Self::NextProvider, Self::Elsewhere, Self::GiveUp];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
@@ -470,6 +473,7 @@ impl Then {
             Self::RetryNow => "retry-now",
             Self::RetryLater => "retry-later",
             Self::NextProvider => "next-provider",
+            Self::Elsewhere => "elsewhere",
             Self::GiveUp => "give-up",
         }
     }

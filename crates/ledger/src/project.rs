@@ -192,9 +192,10 @@ fn concluded(db: &Connection, alert: AlertId, at: Wall, one: &Concluded) -> rusq
     let (state, why) = match &one.outcome {
         Outcome::Accepted { receipt } => ("accepted", receipt),
         Outcome::Refused { then: Then::GiveUp, why } => ("failed", why),
-        Outcome::Refused { then: Then::RetryNow | Then::RetryLater | Then::NextProvider, why } => {
-            ("refused", why)
-        }
+        Outcome::Refused {
+            then: Then::RetryNow | Then::RetryLater | Then::NextProvider | Then::Elsewhere,
+            why,
+        } => ("refused", why),
         Outcome::Unknown { why } => ("unknown", why),
     };
     let id = one.notification.to_string();

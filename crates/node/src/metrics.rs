@@ -56,7 +56,7 @@ impl Metrics {
         match outcome {
             Outcome::Accepted { .. } => self.add(6, 1),
             Outcome::Refused {
-                then: Then::RetryNow | Then::RetryLater | Then::NextProvider | Then::GiveUp,
+                then: Then::RetryNow | Then::RetryLater | Then::NextProvider | Then::Elsewhere | Then::GiveUp,
                 ..
             } => self.add(7, 1),
             Outcome::Unknown { .. } => self.add(8, 1),
