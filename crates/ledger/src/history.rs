@@ -23,6 +23,9 @@ use std::time::Duration;
 
 /// Records of one step.
 const STEP_RECORDS: i64 = 500;
+/// How much the thread gives way to others, as `nice` counts: on a busy machine alerts are accepted and sent
+/// first, and the history catches up after them. Not more, so that it does not stand still either.
+const NICE: i32 = 10;
 /// Rows that one step of pruning deletes.
 const PRUNE_ROWS: i64 = 1000;
 /// How long nothing arrives before what was projected is synced.
@@ -100,6 +103,13 @@ pub(crate) fn start(
     Ok((poke, thread))
 }
 
+/// Lowers the priority of this thread alone: on Linux each thread has its own. Refused, it only costs speed.
+fn give_way() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::debug!(%error, "the history does not give way to other work");
+    }
+}
+
 fn marks(history: &Connection) -> rusqlite::Result<BTreeMap<LogId, u64>> {
     history
         .prepare("SELECT node, boot, upto FROM marks")?
@@ -112,6 +122,7 @@ fn marks(history: &Connection) -> rusqlite::Result<BTreeMap<LogId, u64>> {
 
 impl Historian {
     fn run(mut self) {
+        give_way();
         let mut answers = Vec::new();
         loop {
             let wait = if self.prune.is_some() { Duration::ZERO } else { IDLE };
