@@ -15,7 +15,8 @@ use std::io::Read as _;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How often the alert is looked at while waiting.
+/// How soon the alert is looked at again while waiting; each time after twice as long, up to the second.
+const LOOK_SOON: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// `send`.
@@ -124,6 +125,7 @@ impl Waiting<'_> {
     async fn wait(&self, out: &mut Output) -> Outcome {
         let bar = spinner(out);
         let mut said = String::new();
+        let mut pause = LOOK_SOON;
         loop {
             let answer = self.client.ask(Ask::get(&["alerts", self.id])).await?;
             let alert: Alert = answer.read()?;
@@ -149,7 +151,8 @@ impl Waiting<'_> {
                 }
             }
             let rest = self.until.saturating_duration_since(Instant::now());
-            tokio::time::sleep(LOOK_EVERY.min(rest)).await;
+            tokio::time::sleep(pause.min(rest)).await;
+            pause = LOOK_EVERY.min(pause * 2);
         }
     }
 
