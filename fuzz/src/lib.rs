@@ -26,6 +26,7 @@ pub const TARGETS: &[Target] = &[
     ("node_file", node_file),
     ("notice_json", notice_json),
     ("record_decode", record_decode),
+    ("smtp_reply", smtp_reply),
     ("template", template),
     ("words", words),
 ];
@@ -55,6 +56,16 @@ fn fold(applied: &mut State, recovered: &mut State, entry: &Entry) {
         assert_eq!(*applied, before, "a poison record changes nothing");
     } else {
         recovered.recover(id, entry);
+    }
+}
+
+/// What a mail server says: read, refused or not whole yet, and more of it never changes the first reply.
+pub fn smtp_reply(data: &[u8]) {
+    if let Ok(Some((code, words))) = channel::parse_reply(data) {
+        assert!((200..600).contains(&code), "{code} is no reply code");
+        assert!(!words.contains(['\r', '\n']), "{words:?} is one line");
+        let more = [data, b"250 more\r\n"].concat();
+        assert_eq!(channel::parse_reply(&more), Ok(Some((code, words))), "the first reply stays the first");
     }
 }
 

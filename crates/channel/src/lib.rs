@@ -17,6 +17,7 @@ mod webhook;
 pub use config::{ConfigError, Sources};
 pub use message::{Message, reason};
 pub use secret::Secret;
+pub use smtp::parse_reply;
 
 use async_trait::async_trait;
 use dispatch::record::Outcome;

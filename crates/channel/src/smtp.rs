@@ -20,6 +20,7 @@ use compose::Mail;
 use dispatch::record::{Outcome, Then};
 use lettre::Address;
 use pool::Pool;
+pub use reply::parse_reply;
 use reply::{Failure, Reply};
 use rustls::ClientConfig;
 use serde::Deserialize;

@@ -75,6 +75,44 @@ impl fmt::Display for Reply {
     }
 }
 
+/// The lines of a reply that has begun.
+#[derive(Debug, Default)]
+pub(super) struct Gathered(Vec<String>);
+
+impl Gathered {
+    /// Takes the next line; gives the reply once it is whole: `250-…`, `250 …` (RFC 5321 §4.2.1).
+    pub(super) fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, String> {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim_end();
+        let code = line.get(..3).and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
+        let last = match line.as_bytes().get(3) {
+            None | Some(b' ') => Some(true),
+            Some(b'-') => Some(false),
+            Some(_) => None,
+        };
+        let (Some(code), Some(last)) = (code, last) else {
+            return Err(format!("{line:?} is not an SMTP reply"));
+        };
+        self.0.push(line.get(4..).unwrap_or_default().to_owned());
+        Ok(last.then(|| Reply { code, lines: std::mem::take(&mut self.0) }))
+    }
+}
+
+/// The first reply in what a server said, as the channel reads it: its code and its words on one line. None if
+/// it is not whole yet.
+///
+/// # Errors
+/// Which line is not one of a reply.
+pub fn parse_reply(said: &[u8]) -> Result<Option<(u16, String)>, String> {
+    let mut gathered = Gathered::default();
+    for line in said.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        if let Some(reply) = gathered.line(line)? {
+            return Ok(Some((reply.code, single_line(&reply.lines.join(" ")))));
+        }
+    }
+    Ok(None)
+}
+
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {

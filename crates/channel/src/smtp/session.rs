@@ -5,7 +5,7 @@
 //! (RFC 3207 §4.2), and that the stream does not wait for more to send (`TCP_NODELAY`): 40 ms a mail.
 
 use super::compose::Mail;
-use super::reply::{Failure, Phase, Reply, What};
+use super::reply::{Failure, Gathered, Phase, Reply, What};
 use super::{Security, Settings};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -211,10 +211,10 @@ impl Session {
     }
 }
 
-/// Reads lines up to the last of a reply: `250-…`, `250 …` (RFC 5321 §4.2.1).
+/// Reads lines up to the last of a reply.
 async fn read_reply(stream: &mut BufReader<Box<dyn Stream>>) -> io::Result<Reply> {
     let mut stream = stream.take(REPLY_BYTES_MAX);
-    let mut lines = Vec::new();
+    let mut gathered = Gathered::default();
     loop {
         let mut line = Vec::new();
         stream.read_until(b'\n', &mut line).await?;
@@ -226,20 +226,8 @@ async fn read_reply(stream: &mut BufReader<Box<dyn Stream>>) -> io::Result<Reply
                 "the server's answer has no end"
             }));
         }
-        let line = String::from_utf8_lossy(&line);
-        let line = line.trim_end();
-        let code = line.get(..3).and_then(|code| code.parse().ok()).filter(|code| (200..600).contains(code));
-        let last = match line.as_bytes().get(3) {
-            None | Some(b' ') => Some(true),
-            Some(b'-') => Some(false),
-            Some(_) => None,
-        };
-        let (Some(code), Some(last)) = (code, last) else {
-            return Err(io::Error::other(format!("{line:?} is not an SMTP reply")));
-        };
-        lines.push(line.get(4..).unwrap_or_default().to_owned());
-        if last {
-            return Ok(Reply { code, lines });
+        if let Some(reply) = gathered.line(&line).map_err(io::Error::other)? {
+            return Ok(reply);
         }
     }
 }
