@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, 
 use sha2::{Digest as _, Sha256};
 use std::io::Write as _;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The file that holds the first token.
@@ -78,7 +78,9 @@ pub fn init(folder: &Path, plan: &Plan) -> Result<Made, InitError> {
         return Err(InitError::Exists(folder.to_owned()));
     }
     let made = |why, file: &Path| InitError::Write { file: file.to_owned(), why };
-    std::fs::create_dir_all(folder.join("tls")).map_err(|why| made(why, &folder.join("tls")))?;
+    let mut private = std::fs::DirBuilder::new();
+    private.recursive(true).mode(0o700);
+    private.create(folder.join("tls")).map_err(|why| made(why, &folder.join("tls")))?;
     let token = format!("sf_admin_{}", URL_SAFE_NO_PAD.encode(chance::<32>()?));
     let digest = Digest(Sha256::digest(token.as_bytes()).into());
     let pki = Pki::make(plan)?;
@@ -225,15 +227,17 @@ mod tests {
     #[test]
     fn a_new_folder_is_complete_guards_its_secrets_and_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let made = init(folder.path(), &plan()).unwrap();
+        let data = folder.path().join("data");
+        let made = init(&data, &plan()).unwrap();
+        assert_eq!(std::fs::metadata(&data).unwrap().permissions().mode() & 0o777, 0o700);
         for secret in [ADMIN_TOKEN_FILE, LINK_KEY_FILE, "tls/key.pem", "tls/ca.key", FIRST_DIRECTORY_FILE] {
-            let mode = std::fs::metadata(folder.path().join(secret)).unwrap().permissions().mode();
+            let mode = std::fs::metadata(data.join(secret)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{secret}");
         }
         assert!(made.token.starts_with("sf_admin_") && made.token.len() == 9 + 43);
-        crate::config::read(folder.path()).unwrap();
-        let text = std::fs::read_to_string(folder.path().join(FIRST_DIRECTORY_FILE)).unwrap();
+        crate::config::read(&data).unwrap();
+        let text = std::fs::read_to_string(data.join(FIRST_DIRECTORY_FILE)).unwrap();
         record::document::read_toml(&text, "directory.toml").unwrap();
-        assert!(matches!(init(folder.path(), &plan()), Err(InitError::Exists(_))));
+        assert!(matches!(init(&data, &plan()), Err(InitError::Exists(_))));
     }
 }

@@ -49,6 +49,8 @@ pub(crate) fn init(out: &mut Output, data: &Path, args: &Init) -> Outcome {
 pub(crate) fn run(data: &Path) -> Outcome {
     let config = node::config::read(data).map_err(|error| Failure::failed(error.to_string()))?;
     node::telemetry::start(&config.log);
+    // The ledger holds people's addresses and digests of secrets: nobody else's to read.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let failed = |error: std::io::Error| Failure::failed(format!("cannot start: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
