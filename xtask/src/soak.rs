@@ -1,8 +1,9 @@
 //! `cargo xtask soak`: the same trials as in the tests, in full number, and the figures they print.
 //!
-//! Separate from `test`, because it takes an hour rather than minutes. A whole-system test reads the
-//! number of its trials from `STEADFAST_TRIALS` (a dozen without it), and prints what is worth
-//! publishing on lines that begin with `figure: `. A timing is printed, never asserted.
+//! Separate from `test`, because it takes an hour rather than minutes. Each part's test reads the number of
+//! its trials from the variable named below; one that is set already counts, so `STEADFAST_TRIALS=1000 cargo
+//! xtask soak kill` goes further. What is worth publishing stands on lines with `figure: `. A timing is
+//! printed, never asserted.
 
 use crate::{choose, peers, say, step};
 
@@ -15,16 +16,37 @@ struct Part {
     name: &'static str,
     /// The package.
     package: &'static str,
-    /// The test program in it; all of them when none is named.
-    program: Option<&'static str>,
-    /// The variable that says how many trials to run, and how many.
+    /// The test program in it.
+    program: &'static str,
+    /// Which of its tests: those whose names begin so.
+    tests: &'static str,
+    /// The variable that says how many trials to run, and how many where the environment does not say.
     trials: (&'static str, &'static str),
 }
 
 /// Every part.
 const PARTS: &[Part] = &[
-    Part { name: "core", package: "dispatch", program: None, trials: ("PROPTEST_CASES", "20000") },
-    Part { name: "whole", package: "steadfast", program: None, trials: ("STEADFAST_TRIALS", "200") },
+    Part {
+        name: "laws",
+        package: "dispatch",
+        program: "laws",
+        tests: "",
+        trials: ("PROPTEST_CASES", "20000"),
+    },
+    Part {
+        name: "walks",
+        package: "dispatch",
+        program: "random",
+        tests: "",
+        trials: ("STEADFAST_SEEDS", "100000"),
+    },
+    Part {
+        name: "kill",
+        package: "steadfast",
+        program: "whole",
+        tests: "kill::",
+        trials: ("STEADFAST_TRIALS", "200"),
+    },
 ];
 
 /// Runs the parts named, or all, and repeats their figures at the end.
@@ -36,7 +58,11 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     let mut failed = Vec::new();
     for part in PARTS.iter().filter(|part| chosen.contains(&part.name)) {
         let mut command = step::cargo(&words_of(part));
-        command.env("STEADFAST_PEERS", &folder).env(part.trials.0, part.trials.1);
+        command.env("STEADFAST_PEERS", &folder);
+        let (variable, trials) = part.trials;
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, trials);
+        }
         let done = step::watch(part.name, &mut command, |text| figures.extend(figure(text)));
         failed.extend(done.err());
     }
@@ -48,11 +74,9 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
 }
 
 fn words_of(part: &Part) -> Vec<&'static str> {
-    let mut words = vec!["test", "--release", "--locked", "-p", part.package];
-    if let Some(program) = part.program {
-        words.extend(["--test", program]);
-    }
-    words.extend(["--", "--nocapture"]);
+    let mut words = vec!["test", "--release", "--locked", "-p", part.package, "--test", part.program];
+    words.extend(["--", "--nocapture", part.tests]);
+    words.retain(|word| !word.is_empty());
     words
 }
 
