@@ -11,8 +11,13 @@ use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use base::limits::REQUEST_BYTES_MAX;
+use base::time::Human;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+use std::time::Duration;
+
+/// How long a body may take to arrive; 4 MiB over a slow line do. Nobody can hold a connection by sending drops.
+const BODY_WAIT: Duration = Duration::from_secs(60);
 
 /// A body of JSON, at most [`REQUEST_BYTES_MAX`] bytes. An absent body reads as `{}`.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -81,7 +86,10 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
 
 /// All of a body, at most `limit` bytes.
 pub(crate) async fn body_bytes(body: Body, limit: usize) -> Result<Bytes, Rejection> {
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
+    let whole = tokio::time::timeout(BODY_WAIT, axum::body::to_bytes(body, limit)).await;
+    let late =
+        || Rejection::new(Kind::Malformed, format!("the body did not arrive within {}", Human(BODY_WAIT)));
+    whole.map_err(|_| late())?.map_err(|error| {
         let mut cause: Option<&dyn std::error::Error> = Some(&error);
         while let Some(inner) = cause {
             if inner.to_string().contains("length limit exceeded") {

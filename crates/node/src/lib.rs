@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod config;
+mod doors;
 mod event_loop;
 pub mod init;
 pub mod judge;

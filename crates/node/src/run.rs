@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{self, NodeConfig};
+use crate::doors::{Door, raise_files};
 use crate::event_loop::{Arrivals, Ending, EventLoop};
 use crate::init::{FIRST_DIRECTORY_FILE, LINK_KEY_FILE, chance};
 use crate::judge;
@@ -308,12 +309,16 @@ impl Listeners {
         let tls = tls(folder, config)?;
         let failed = |error: std::io::Error| RunError::Setup(format!("cannot serve: {error}"));
         let service = api::router(api.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let server = axum_server::from_tcp_rustls(self.api, tls).map_err(failed)?.handle(handle.clone());
+        let files = raise_files();
+        let acceptor = axum_server::tls_rustls::RustlsAcceptor::new(tls).acceptor(Door::new(files));
+        let server = axum_server::from_tcp(self.api).map_err(failed)?.acceptor(acceptor);
+        let server = server.handle(handle.clone());
         tokio::spawn(server.serve(service));
         if let Some(listener) = self.ingest {
             let service = api::ingest_router(api.clone(), config.ingest_source.clone());
             let service = service.into_make_service_with_connect_info::<SocketAddr>();
-            let server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
+            let server = axum_server::from_tcp(listener).map_err(failed)?.acceptor(Door::new(files));
+            let server = server.handle(handle.clone());
             tokio::spawn(server.serve(service));
         }
         Ok(Serving { ready: self.ready, handle })
