@@ -107,9 +107,19 @@ impl OpenError {
                 file,
                 why: format!("it is not writable ({error}); give this user the right to write it"),
             },
+            // A value that is not what we wrote there: SQLite notices no wrong bits within a page.
+            None if is_misread(error) => Self::Damaged { file, why: error.to_string() },
             _ => Self::Failed { file, why: error.to_string() },
         }
     }
+}
+
+fn is_misread(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    matches!(
+        error,
+        FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)
+    )
 }
 
 /// What an error while writing means for the writer.

@@ -120,6 +120,28 @@ fn marks(history: &Connection) -> rusqlite::Result<BTreeMap<LogId, u64>> {
         .collect()
 }
 
+/// What the history knows of beyond the ends of the ledger's logs. It reads only what is durable, so that it
+/// is never ahead unless the ledger lost something. Its marks are put back, so that this is told once.
+pub(crate) fn missing(
+    history: &Connection,
+    folder: &Path,
+    upto: &BTreeMap<LogId, u64>,
+) -> Result<Vec<(LogId, u64)>, OpenError> {
+    let failed = |error: rusqlite::Error| OpenError::sqlite(&folder.join("history.db"), &error);
+    let mut missing = Vec::new();
+    for (log, mark) in marks(history).map_err(failed)? {
+        let end = upto.get(&log).copied().unwrap_or(0);
+        if mark > end {
+            missing.push((log, mark - end));
+            let id = params![log.node.0, bits(log.boot.0), bits(end)];
+            history
+                .execute("UPDATE marks SET upto = ?3 WHERE node = ?1 AND boot = ?2", id)
+                .map_err(failed)?;
+        }
+    }
+    Ok(missing)
+}
+
 impl Historian {
     fn run(mut self) {
         give_way();

@@ -133,6 +133,7 @@ impl Ledger {
         let mut recovered = recover::recover(&mut store, log, clean)?;
         let (history, lost) = history::open(folder)?;
         recovered.history_lost = lost;
+        recovered.missing = history::missing(&history, folder, &recovered.upto)?;
         let space = Space::new(folder, &options);
         let failed = |error: std::io::Error| OpenError::Failed { file: file.clone(), why: error.to_string() };
         let (commands, received) = channel();

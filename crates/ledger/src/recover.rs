@@ -34,6 +34,9 @@ pub struct Recovered {
     pub last_wall: Option<Wall>,
     /// The history was damaged and was put aside: it starts again with the alerts that are left.
     pub history_lost: Option<String>,
+    /// How many of the last records of a log the history has and the ledger does not have any more: the file,
+    /// or the tail of it that SQLite had not merged, was lost or replaced. Said once.
+    pub missing: Vec<(LogId, u64)>,
 }
 
 /// An idempotency key that was used.
@@ -113,6 +116,7 @@ pub(crate) fn recover(store: &mut Store, log: LogId, clean: bool) -> Result<Reco
         quota: quota(&store.db).map_err(failed)?,
         poisoned: bad.into_iter().map(|bad| (bad.id, bad.why)).collect(),
         history_lost: None,
+        missing: Vec::new(),
         records,
         keys,
         codes,

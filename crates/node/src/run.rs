@@ -165,6 +165,9 @@ fn open_ledger(
     if let Some(why) = &recovered.history_lost {
         tracing::error!(%why, "the history was damaged and starts again; open alerts are not affected");
     }
+    for (log, records) in &recovered.missing {
+        tracing::error!(%log, records, "the ledger has lost its last records, which the history still has: open alerts may be lost; `steadfast trail` shows what there was");
+    }
     Ok((ledger, recovered))
 }
 
@@ -178,6 +181,7 @@ fn start_core(config: &NodeConfig, recovered: Recovered, now: Now, effects: &mut
         state.cover(*log, *upto);
     }
     let because = match (recovered.last_wall, recovered.clean) {
+        _ if !recovered.missing.is_empty() => "start with a ledger that has lost records",
         (None, _) => "first start",
         (Some(_), true) => "clean start",
         (Some(_), false) => "start after a crash",

@@ -187,3 +187,22 @@ fn a_flipped_bit_puts_one_record_aside_and_spares_the_rest() {
     let (_ledger, recovered, _) = open(folder.path()).unwrap();
     assert!(recovered.poisoned.is_empty(), "it is put aside once");
 }
+
+#[test]
+fn a_ledger_that_has_lost_records_says_so_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, recovered, told) = open(folder.path()).unwrap();
+    let mut pen = Pen::new(recovered.log);
+    ledger.append(vec![pen.start()]);
+    ledger.append(pen.story(1).1);
+    wait_stored(&told, pen.log, pen.next);
+    ledger.settle();
+    ledger.close().unwrap();
+    std::fs::remove_file(folder.path().join("ledger.db")).unwrap();
+
+    let (ledger, recovered, _) = open(folder.path()).unwrap();
+    assert_eq!(recovered.missing, [(pen.log, pen.next)]);
+    ledger.close().unwrap();
+    let (_ledger, recovered, _) = open(folder.path()).unwrap();
+    assert_eq!(recovered.missing, []);
+}
