@@ -10,6 +10,9 @@ use dispatch::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// The header that names a request; in a batch it is the field `idempotency_key`.
+const KEY_HEADER: &str = "Idempotency-Key";
+
 /// A refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -174,6 +177,9 @@ impl Rejection {
     /// The same, where `to` is what the body's root was called so far.
     pub(crate) fn below(mut self, to: &str) -> Self {
         for place in &mut self.errors {
+            if place.pointer == KEY_HEADER {
+                place.pointer = "/idempotency_key".into(); // In a batch it is a field, not a header.
+            }
             place.pointer.insert_str(0, to);
         }
         self
@@ -235,7 +241,7 @@ impl From<Refusal> for Rejection {
             }
             Refusal::KeyReused => Self::at(
                 Kind::Invalid,
-                "Idempotency-Key",
+                KEY_HEADER,
                 "this idempotency key was used for another request; take a new one for each request",
             ),
             Refusal::TooManyOpen { limit } => Self::new(

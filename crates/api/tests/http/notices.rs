@@ -76,19 +76,21 @@ async fn one_bad_notice_does_not_stop_a_batch() {
         { "summary": 3 },
         { "summary": "one", "to": ["anna"], "idempotency_key": "a" },
         7,
+        { "summary": "another", "to": ["anna"], "idempotency_key": "a" },
     ]);
     let got = node.send(Method::POST, "/api/v1/notices/batch", "send", &body.to_string()).await;
     assert_eq!(got.status, StatusCode::OK, "{}", got.text);
     let results = got.json()["results"].clone();
     let statuses: Vec<_> =
         results.as_array().unwrap().iter().map(|it| it["status"].as_u64().unwrap()).collect();
-    assert_eq!(statuses, [201, 422, 422, 200, 422], "{results:#}");
+    assert_eq!(statuses, [201, 422, 422, 200, 422, 422], "{results:#}");
     assert_eq!(results[1]["problem"]["errors"][0]["pointer"], "/1/to/0");
     assert!(
         results[1]["problem"]["detail"].as_str().unwrap().ends_with("did you mean \"anna\"?"),
         "{results:#}"
     );
     assert_eq!(results[2]["problem"]["errors"][0]["pointer"], "/2/summary");
+    assert_eq!(results[5]["problem"]["errors"][0]["pointer"], "/5/idempotency_key");
     let many = format!("[{}]", vec!["{}"; 1001].join(","));
     assert_eq!(node.post("/api/v1/notices/batch", &many).await.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
