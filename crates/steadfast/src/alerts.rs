@@ -6,7 +6,7 @@ use crate::args::{AlertShow, Alerts, word};
 use crate::client::{Answer, Ask, Client};
 use crate::exit::Outcome;
 use crate::forms::{Alert, AlertPage, Deed, Notification, NotificationPage, Step};
-use crate::output::{Cell, Output, Tone, ago, cell, count, harmless, plain, span};
+use crate::output::{Cell, Output, Tone, ago, cell, count, harmless, one_line, plain, span};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -187,10 +187,11 @@ pub(crate) fn told(alert: &Alert) -> String {
     text
 }
 
-/// Steps, acknowledgements and comments, in the order of time.
+/// Steps, acknowledgements and comments, in the order of time. Each in one line: what a stranger writes on a
+/// second line must not read as something that happened.
 fn happened(alert: &Alert) -> String {
     let told = |deed: &Deed, what: &str| {
-        let comment = deed.comment.as_deref().map_or_else(String::new, |it| format!(": {}", harmless(it)));
+        let comment = deed.comment.as_deref().map_or_else(String::new, |it| format!(": {}", one_line(it)));
         (deed.at.clone(), format!("{what} by {}{comment}", deed.by))
     };
     let mut lines: Vec<(String, String)> = alert.steps.iter().map(|it| (it.at.clone(), step(it))).collect();
