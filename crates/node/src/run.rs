@@ -166,7 +166,7 @@ fn open_ledger(
         tracing::error!(%why, "the history was damaged and starts again; open alerts are not affected");
     }
     for (log, records) in &recovered.missing {
-        tracing::error!(%log, records, "the ledger has lost its last records, which the history still has: open alerts may be lost; `steadfast trail` shows what there was");
+        tracing::error!(%log, records, "the ledger lacks records that the history still has; open alerts may be lost");
     }
     Ok((ledger, recovered))
 }
