@@ -8,9 +8,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base::Now;
+use base::{Name, Now};
 use dispatch::Dispatch;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// How the node is.
@@ -101,7 +102,8 @@ pub(crate) struct EditionBody {
     version: u64,
 }
 
-/// Alerts that a status looks at one by one. Of more, the rest counts as open and waiting.
+/// Alerts that a status looks at one by one, so that asking for it holds up nothing. Of more, the rest counts
+/// as open, and as waiting as far as the queues of the channels say.
 const LOOKED_AT_MAX: usize = 5000;
 
 /// Shows how the node is.
@@ -111,7 +113,7 @@ const LOOKED_AT_MAX: usize = 5000;
 pub(crate) async fn status(State(shared): Server, _: Allowed<Read>) -> Result<Json<StatusBody>, Rejection> {
     let node = shared.api.node.clone();
     let body = shared.api.calls.read(move |core, now| {
-        let (open, acknowledged, waiting) = counts(core);
+        let (open, acknowledged, waiting) = counts(core, queued(core, now));
         let paused = core.state().pauses.values().next().map(|pause| PausedBody {
             by: pause.by.to_string(),
             at: moment::written(pause.at),
@@ -143,7 +145,14 @@ pub(crate) async fn status(State(shared): Server, _: Allowed<Read>) -> Result<Js
     Ok(Json(body.await?))
 }
 
-fn counts(core: &Dispatch) -> (usize, usize, usize) {
+/// Alerts in the queues of all channels; one with several channels counts for each.
+fn queued(core: &Dispatch, now: Now) -> usize {
+    let channels: BTreeMap<Name, usize> =
+        core.providers(now).into_iter().map(|view| (view.channel, view.waiting)).collect();
+    channels.into_values().sum()
+}
+
+fn counts(core: &Dispatch, queued: usize) -> (usize, usize, usize) {
     let (mut open, mut other, mut waiting) = (0, 0, 0);
     for (id, _) in core.open_after(None).take(LOOKED_AT_MAX) {
         match core.standing(id) {
@@ -153,7 +162,12 @@ fn counts(core: &Dispatch) -> (usize, usize, usize) {
         waiting += usize::from(core.pending(id));
     }
     let rest = core.state().open.len().saturating_sub(LOOKED_AT_MAX);
-    (open + rest, other, waiting + rest)
+    (open + rest, other, estimated(waiting, rest, queued))
+}
+
+/// How many alerts wait: `waiting` of those that were looked at, and of the `rest` what is `queued` besides.
+fn estimated(waiting: usize, rest: usize, queued: usize) -> usize {
+    waiting + rest.min(queued.saturating_sub(waiting))
 }
 
 fn providers(core: &Dispatch, now: Now) -> Vec<ProviderBody> {
@@ -220,4 +234,23 @@ pub(crate) async fn readyz(State(shared): Server) -> Result<&'static str, Reject
 pub(crate) async fn metrics(State(shared): Server, _: Allowed<Read>) -> Response {
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (StatusCode::OK, kind, shared.api.services.metrics()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_that_were_not_looked_at_wait_only_as_far_as_something_is_queued() {
+        for (waiting, rest, queued, expect) in [
+            (0, 0, 0, 0),
+            (3, 0, 9, 3),
+            (0, 5000, 0, 0),
+            (40, 5000, 40, 40),
+            (5000, 5000, 6000, 6000),
+            (1, 2, 900, 3),
+        ] {
+            assert_eq!(estimated(waiting, rest, queued), expect, "{waiting} {rest} {queued}");
+        }
+    }
 }
