@@ -62,3 +62,22 @@ fn progress_is_visible_while_a_crowd_is_told() {
     assert_eq!(number("total"), 300, "{alert:#}");
     assert!(number("sent") < 300 && number("waiting") > 0, "{alert:#}");
 }
+
+#[test]
+fn an_orderly_stop_in_the_middle_of_a_crowd_repeats_nothing() {
+    let Some(peers) = peers() else { return };
+    let mailbox = Mailbox::open(&peers);
+    let mut site = Site::new(&mail_provider("mail-1", mailbox.port, "connections = 8"), &crowd(600));
+    site.start();
+    site.post("/api/v1/notices", &serde_json::json!({"summary": "to all", "to": ["all"]}));
+    for stops in 1..=3 {
+        mailbox.wait("some more mails", PATIENCE, |mails| mails.len() >= stops * 100);
+        assert!(site.stop().success());
+        site.start();
+    }
+    let mails = mailbox.wait("a mail for each", PATIENCE, |mails| {
+        mails.iter().map(|mail| mail.to.as_str()).collect::<BTreeSet<_>>().len() == 600
+    });
+    let marked = mails.iter().filter(|mail| mail.is_marked()).count();
+    assert_eq!((mails.len(), marked), (600, 0));
+}
