@@ -34,7 +34,7 @@ async fn a_notice_becomes_an_alert_and_is_shown() {
         );
         assert_eq!(alert["labels"], json!({ "site": "north" }));
         assert_eq!(alert["next_step"]["step"], 1);
-        assert_eq!(alert["accepted_at"], "2023-11-14T22:13:20Z");
+        assert_eq!(alert["accepted_at"], "2023-11-14T22:13:20.000Z");
         assert_eq!(alert["steps"][0]["step"], 0);
     }
     let again = node.send(Method::POST, "/api/v1/notices", "send", &body.to_string()).await;
