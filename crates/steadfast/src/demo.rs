@@ -46,15 +46,19 @@ pub(crate) async fn run(keep: bool) -> Result<(), StageError> {
     out.say(&format!("started again after {}; it goes on where it was", took(restarted.elapsed())));
 
     out.title("3. Nobody answers, so it escalates");
-    let mut mail = stage.mail(PATIENCE).await?;
-    out.mail(&mail, sent.elapsed());
-    while !mail.to.starts_with("ben") {
-        mail = stage.mail(PATIENCE).await?;
+    let mut asked = String::new();
+    let mut awaited = vec!["anna", "ben"];
+    while !awaited.is_empty() {
+        let mail = stage.mail(PATIENCE).await?;
         out.mail(&mail, sent.elapsed());
+        awaited.retain(|name| !mail.to.starts_with(name));
+        if mail.to.starts_with("ben") {
+            asked = mail.text;
+        }
     }
 
     out.title("4. Ben follows the link in his mail and presses Acknowledge");
-    let link = link(&mail.text).ok_or_else(|| StageError::new("the mail has no link to acknowledge with"))?;
+    let link = link(&asked).ok_or_else(|| StageError::new("the mail has no link to acknowledge with"))?;
     let page = stage.get_page(&link).await?;
     out.say(&format!("the page has {} bytes and no script; looking at it acknowledges nothing", page.len()));
     stage.submit(&link, "on my way").await?;
