@@ -68,7 +68,6 @@ pub struct Deadline {
 #[derive(Debug)]
 pub struct Dispatch {
     me: LogId,
-    timings: Timings,
     state: State,
     /// The next place in our log.
     next: u64,

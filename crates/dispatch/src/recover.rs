@@ -54,7 +54,6 @@ impl Dispatch {
         codes_past.extend(ours.map(|open| (open.at, open.alert.code.number)));
         let mut core = Self {
             me: identity.log,
-            timings,
             next: 0,
             stored: 0,
             copies: 0,
@@ -80,7 +79,7 @@ impl Dispatch {
             unfinished: false,
             state,
         };
-        core.configure(now, providers, &past.quota);
+        core.configure(now, timings, providers, &past.quota);
         core.append(now, Record::Start { version: identity.version, because: identity.because }, out);
         core.take_over(now, out);
         core.advance(now, out);
@@ -88,7 +87,13 @@ impl Dispatch {
     }
 
     /// Sets up the ways out. Order within a channel is order of preference.
-    fn configure(&mut self, now: Now, providers: Vec<ProviderSpec>, quota: &[(Name, i64, u32)]) {
+    fn configure(
+        &mut self,
+        now: Now,
+        timings: Timings,
+        providers: Vec<ProviderSpec>,
+        quota: &[(Name, i64, u32)],
+    ) {
         let mut by_channel: BTreeMap<Name, Vec<Name>> = BTreeMap::new();
         for spec in providers {
             by_channel.entry(spec.channel.clone()).or_default().push(spec.name.clone());
@@ -98,7 +103,7 @@ impl Dispatch {
             self.providers.insert(spec.name.clone(), Provider::new(spec, (today, sent)));
         }
         for (channel, names) in by_channel {
-            let selection = Some(Selection::new(names, self.timings.provider));
+            let selection = Some(Selection::new(names, timings.provider));
             self.channels.insert(channel, Channel { selection, ..Channel::default() });
         }
     }
