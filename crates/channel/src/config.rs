@@ -110,7 +110,7 @@ fn blame<T: DeserializeOwned>(values: &toml::Table, keys: &[&str], message: &str
 }
 
 /// `; did you mean "x"?`, or all of the choices where none is near.
-pub(crate) fn nearest(word: &str, choices: &[&str]) -> String {
+pub fn nearest(word: &str, choices: &[&str]) -> String {
     let near = choices.iter().map(|choice| (strsim::damerau_levenshtein(word, choice), choice)).min();
     match near {
         Some((distance, choice)) if distance * 2 <= choice.len() => format!("; did you mean \"{choice}\"?"),

@@ -14,7 +14,7 @@ mod smtp;
 mod tls;
 mod webhook;
 
-pub use config::{ConfigError, Sources};
+pub use config::{ConfigError, Sources, nearest};
 pub use message::{Message, reason};
 pub use secret::Secret;
 pub use smtp::parse_reply;
@@ -82,7 +82,7 @@ pub trait Channel: Send + Sync {
 pub fn kind(name: &str) -> Result<&'static Kind, String> {
     CHANNELS.iter().find(|kind| kind.name == name).ok_or_else(|| {
         let names: Vec<&str> = CHANNELS.iter().map(|kind| kind.name).collect();
-        format!("there is no channel {name:?}{}", config::nearest(name, &names))
+        format!("there is no channel {name:?}{}", nearest(name, &names))
     })
 }
 

@@ -3,9 +3,9 @@
 //! One struct per section, unknown keys refused with the nearest known one. What comes out is valid: the
 //! addresses parse, the providers open, the names are names.
 
-use crate::config::error::{ConfigError, Lines, Place, nearest};
+use crate::config::error::{ConfigError, Lines, Place};
 use base::Name;
-use channel::Sources;
+use channel::{Sources, nearest};
 use dispatch::ProviderSpec;
 use serde::Deserialize;
 use std::collections::BTreeSet;

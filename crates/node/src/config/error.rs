@@ -1,5 +1,6 @@
 //! Says what is wrong with a node file, and where.
 
+use channel::nearest;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
@@ -128,14 +129,5 @@ impl Lines<'_> {
 
     fn line_of(&self, span: &Range<usize>) -> usize {
         self.text.get(..span.start).unwrap_or_default().matches('\n').count() + 1
-    }
-}
-
-/// `; did you mean "x"?`, or all of the choices where none is near.
-pub(crate) fn nearest(word: &str, choices: &[&str]) -> String {
-    let near = choices.iter().map(|choice| (strsim::damerau_levenshtein(word, choice), choice)).min();
-    match near {
-        Some((distance, choice)) if distance * 2 <= choice.len() => format!("; did you mean {choice:?}?"),
-        Some(_) | None => format!("; there are {}", choices.join(", ")),
     }
 }
