@@ -32,7 +32,8 @@ const PURE: Theirs = Theirs::Only(&["hmac", "sha2", "thiserror", "tracing"]);
 const BORDERS: &[Border] = &[
     Border { name: "base", ours: &[], theirs: PURE },
     Border { name: "selection", ours: &["base"], theirs: PURE },
-    Border { name: "dispatch", ours: &["base", "selection"], theirs: PURE },
+    Border { name: "ownership", ours: &["base"], theirs: PURE },
+    Border { name: "dispatch", ours: &["base", "selection", "ownership"], theirs: PURE },
     // The only one below the shell that knows how records are written. Its feature `schema` describes the
     // directory document with utoipa, and writes nothing.
     Border {
