@@ -5,6 +5,7 @@ use crate::directory::{Mode, Unsent};
 use crate::input::{Acknowledge, Answer, Refusal};
 use crate::lane::{Fan, List};
 use crate::record::{Acknowledgement, Actor, Purpose, Reach, Record};
+use crate::run::Turn;
 use crate::state::Sent;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Name, Now, RecordId};
@@ -102,6 +103,9 @@ impl Dispatch {
     /// notification is about: later ones have read it in their own message, or never knew the alert.
     pub(crate) fn fan_told(&mut self, alert: AlertId, purpose: Purpose, except: Option<&Name>) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        if run.turn != Turn::Ours {
+            return;
+        }
         let about = match purpose {
             Purpose::Acknowledgement(record) | Purpose::Comment(record) => Some(record),
             Purpose::Alert(_) | Purpose::End => None,

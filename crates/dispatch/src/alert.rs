@@ -5,7 +5,7 @@ use crate::directory::Mode;
 use crate::input::{Answer, Notice, Refusal, Taken, Ticket};
 use crate::keys::Known;
 use crate::record::{Actor, Alert, Code, End, Record, Roster, Why};
-use crate::{Dispatch, Effect, Held};
+use crate::{Dispatch, Effect};
 use base::limits::OPEN_ALERTS_MAX;
 use base::{AlertId, Name, Now, RecordId};
 use std::sync::Arc;
@@ -18,16 +18,26 @@ impl Dispatch {
     /// Takes a notice.
     pub(crate) fn raise(&mut self, now: Now, ticket: Ticket, notice: Notice, out: &mut Vec<Effect>) {
         match self.take(now, notice, out) {
-            Ok(answer) => self.hold(Held::Answer(ticket, answer)),
+            Ok(answer) => {
+                // A repetition of what a peer accepted is no promise before we have it on disk as well.
+                let about = match &answer {
+                    Answer::Taken { alert: Some((alert, _)), .. } if alert.0.log != self.me => Some(alert.0),
+                    Answer::Taken { .. } | Answer::Done { .. } | Answer::Refused(_) => None,
+                };
+                self.answer(about.filter(|id| self.state.applied(id.log) > id.seq), ticket, answer);
+            }
             Err(refusal) => Self::refuse(ticket, refusal, out),
         }
     }
 
     fn take(&mut self, now: Now, notice: Notice, out: &mut Vec<Effect>) -> Result<Answer, Refusal> {
+        if self.is_witness() {
+            return Err(Refusal::Witness);
+        }
         if let Some(known) = self.known(&notice)? {
             return Ok(self.taken(Taken::Repeated, known.alert, known.code));
         }
-        let same = notice.fingerprint.and_then(|fingerprint| self.fingerprints.get(&fingerprint).copied());
+        let same = notice.fingerprint.and_then(|fingerprint| self.same(fingerprint));
         match (same, notice.resolved) {
             (Some(alert), true) => Ok(self.resolve(now, alert, &notice.source, out)),
             (None, true) => {
@@ -85,8 +95,12 @@ impl Dispatch {
             self.tell_of_limit(now, out);
             return Err(Refusal::TooManyOpen { limit: OPEN_ALERTS_MAX });
         }
+        let token = self.state.edition.directory.tokens.get(&notice.source);
+        if token.is_some_and(|token| token.refuse_solo) && !self.cluster.has_mirror() {
+            return Err(Refusal::Solo);
+        }
         let routed = bind::route(&self.state.edition.directory, &notice)?;
-        let roster = self.bind(&routed.binding)?;
+        let roster = self.bind(now, &routed.binding, out)?;
         // Where nothing follows the first step, that step must have somebody to tell.
         let first = roster.steps.first().is_some_and(|step| !step.reach.is_empty());
         let further = roster.policy.mode != Mode::None && bind::escalates(&roster.policy, &notice.content);
@@ -98,14 +112,19 @@ impl Dispatch {
     }
 
     /// The roster of a binding, made if it is new.
-    pub(crate) fn bind(&mut self, binding: &Binding) -> Result<Arc<Roster>, Refusal> {
+    pub(crate) fn bind(
+        &mut self,
+        now: Now,
+        binding: &Binding,
+        out: &mut Vec<Effect>,
+    ) -> Result<Arc<Roster>, Refusal> {
         if let Some(roster) = self.bindings.get(binding) {
             return Ok(Arc::clone(roster));
         }
         let roster = Arc::new(bind::roster(&self.state.edition.directory, binding)?);
         if self.bindings.len() >= BINDINGS_MAX {
             self.bindings.clear();
-            self.forget_rosters();
+            self.forget_rosters(now, out);
         }
         self.bindings.insert(binding.clone(), Arc::clone(&roster));
         Ok(roster)
@@ -144,6 +163,7 @@ impl Dispatch {
             self.keys.insert(now, &alert.source, key, Known { digest: *digest, alert: id, code });
         }
         self.begin(now, id, Arc::clone(roster));
+        self.await_mirror(now, id);
         (id, code)
     }
 }

@@ -16,7 +16,7 @@ use crate::run::{Run, identify};
 use crate::state::{Attempt, Open, Sent};
 use crate::{Dispatch, Effect, Held};
 use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
-use base::{AlertId, Mono, Name, Now, RecordId};
+use base::{AlertId, LogId, Mono, Name, Now, RecordId};
 use selection::{Change, Selection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ use std::time::Duration;
 const INTENTS_PER_TURN: usize = 64;
 /// Places of a fan looked at for one `Intent`: after a restart most of them are done.
 const LOOKED_AT_PER_TURN: usize = 1024;
+/// How long what another boot announced is left to it before it is looked at again.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// From here on a message says that it is late.
 const LATE_MIN: Duration = Duration::from_secs(60);
 /// Refusals that say "at once" are believed this often in a row.
@@ -51,7 +53,7 @@ impl Dispatch {
     /// Hands out work to every provider that has room, alert by alert in turn.
     pub(crate) fn send(&mut self, now: Now, out: &mut Vec<Effect>) {
         self.unfinished = false;
-        if self.draining {
+        if self.draining || self.is_switching() {
             return;
         }
         let mut intents = 0;
@@ -98,6 +100,12 @@ impl Dispatch {
         max: usize,
     ) -> Vec<Job> {
         let mut jobs = Vec::new();
+        let mut waits = Vec::new();
+        let me = self.me;
+        let (cluster, patience) = (&self.cluster, self.cluster.rules().patience);
+        // What a living boot announced is still on its way: its outcome will be heard.
+        let under_way =
+            |intent: LogId| intent == me || patience && cluster.living(intent.node) == Some(intent);
         let (mut again, new) = self.share(now, channel, alert, provider);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return jobs };
         let Some(queue) = self.channels.get_mut(channel).and_then(|channel| channel.lane.queue(alert)) else {
@@ -108,8 +116,10 @@ impl Dispatch {
             && let Some(job) = queue.jobs.pop_front()
         {
             again -= 1;
-            if wanted(open, run, job.reach, job.purpose) {
-                jobs.push(job);
+            match look(open, run, &job, under_way) {
+                Look::Send => jobs.push(job),
+                Look::Wait => waits.push(job),
+                Look::Skip => (),
             }
         }
         let mut looked_at = 0;
@@ -126,8 +136,18 @@ impl Dispatch {
             fan.next += 1;
             let here = run.roster.at(reach).is_some_and(|(_, address)| address.channel == *channel);
             if here && let Some(job) = job(alert, open, run, reach, fan.purpose) {
-                jobs.push(job);
+                match look(open, run, &job, under_way) {
+                    Look::Send => jobs.push(job),
+                    Look::Wait => waits.push(job),
+                    Look::Skip => (),
+                }
             }
+        }
+        for job in waits {
+            self.retry_later(now, alert, job, PATIENCE);
+        }
+        for job in &mut jobs {
+            job.repeat = self.repeat_now(alert, job);
         }
         jobs
     }
@@ -194,9 +214,12 @@ impl Dispatch {
         let alert = delivery.alert_id;
         let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
         // The owner is looked at again at the last moment: another node may have claimed the alert meanwhile.
-        let ours = self.state.owner(alert) == self.me;
+        // Without this look a node that was paused between announcing and sending would send beside its successor.
+        let ours = self.state.owner(alert) == self.me && self.active || !self.cluster.rules().fence;
+        let done = |open: &Open| open.facts.sent.get(&delivery.notification).is_some_and(Sent::concluded);
         if let Some((open, run)) = found
             && ours
+            && !done(open)
             && wanted(open, run, delivery.reach, delivery.purpose)
         {
             delivery.said = said(open, delivery.purpose);
@@ -210,8 +233,15 @@ impl Dispatch {
     /// Concludes an attempt that was announced and not made. It says nothing about its provider.
     fn withhold(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
         let alert = delivery.alert_id;
-        let why = "withdrawn before it was sent: the alert was acknowledged or is over".into();
-        let outcome = Outcome::Refused { then: Then::GiveUp, why };
+        let ours = self.state.owner(alert) == self.me && self.active;
+        let outcome = if ours {
+            let why = "withdrawn before it was sent: the alert was acknowledged or is over".into();
+            Outcome::Refused { then: Then::GiveUp, why }
+        } else {
+            // For whoever sends now it is as if it had never been announced.
+            let why = "not sent: another node sends for this alert now".into();
+            Outcome::Refused { then: Then::RetryNow, why }
+        };
         let concluded = Concluded { notification: delivery.notification, intent: delivery.intent, outcome };
         self.append(now, Record::Done { alert, outcomes: vec![concluded] }, out);
         self.ended(alert, &delivery.provider);
@@ -407,6 +437,33 @@ fn job(alert: AlertId, open: &Open, run: &Run, reach: Reach, purpose: Purpose) -
     Some(Job { notification, reach, purpose, repeat })
 }
 
+/// What to do with a notification that is next in line.
+enum Look {
+    Send,
+    Wait,
+    Skip,
+}
+
+/// Whether a notification is still to be sent, and now: another boot may be at it.
+fn look(open: &Open, run: &Run, job: &Job, under_way: impl Fn(LogId) -> bool) -> Look {
+    if !wanted(open, run, job.reach, job.purpose) {
+        return Look::Skip;
+    }
+    if let Purpose::Alert(step) = job.purpose
+        && !run.told_elsewhere.is_empty()
+        && let Some((person, address)) = run.roster.at(job.reach)
+        && run.told_elsewhere.contains(&(person.name.clone(), address.clone(), step))
+    {
+        return Look::Skip;
+    }
+    let Some(sent) = open.facts.sent.get(&job.notification) else { return Look::Send };
+    if sent.concluded() {
+        return Look::Skip;
+    }
+    let open_attempt = |attempt: &Attempt| attempt.outcome.is_none() && under_way(attempt.intent.log);
+    if sent.attempts.iter().any(open_attempt) { Look::Wait } else { Look::Send }
+}
+
 /// A notification was tried often enough. What a provider was to blame for does not count: a mail server
 /// that is down for a night must not use up what a message has.
 fn spent(sent: &Sent) -> bool {
@@ -414,6 +471,19 @@ fn spent(sent: &Sent) -> bool {
         !matches!(attempt.outcome, Some(Outcome::Refused { then: Then::NextProvider, .. }))
     };
     sent.attempts.iter().filter(blameless).count() >= usize::from(ATTEMPTS_MAX)
+}
+
+impl Dispatch {
+    /// Why a notification that is about to be sent may have arrived before, as far as is known here.
+    fn repeat_now(&self, alert: AlertId, job: &Job) -> Option<Cause> {
+        let open = self.state.open.get(&alert)?;
+        if let Some(cause) = open.facts.sent.get(&job.notification).and_then(repeat_of) {
+            return Some(cause);
+        }
+        // Taken over from another node: the end of its log, which may not have reached us, may tell of a send.
+        let taken = self.runs.get(&alert)?.taken?;
+        matches!(job.purpose, Purpose::Alert(step) if step <= taken).then_some(Cause::Takeover)
+    }
 }
 
 /// Whether an earlier attempt may have arrived. An attempt without an outcome is one whose node died.

@@ -5,7 +5,7 @@
 //! whole, by (term, version), never edited field by field: two half-merged address books would call people
 //! that neither operator meant.
 
-use base::{Digest, Name, Wall};
+use base::{Digest, Name, NodeId, Wall};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -345,6 +345,8 @@ pub struct Token {
     pub scopes: Vec<Scope>,
     /// Until when; none means until removed.
     pub expires: Option<Wall>,
+    /// What it sends is refused while no second disk would hold it.
+    pub refuse_solo: bool,
 }
 
 /// Somebody who logs in.
@@ -407,8 +409,19 @@ pub struct Edition {
     pub term: u64,
     /// Counts the changes within the cluster's life.
     pub version: u64,
+    /// The node that may change it; none before the first change.
+    pub writer: Option<NodeId>,
+    /// The (term, version) that it was made from: what another node wrote beyond that is a branch that lost.
+    pub follows: (u64, u64),
     /// The book itself.
     pub directory: Arc<Directory>,
+}
+
+impl Edition {
+    /// Its place in history.
+    pub fn place(&self) -> (u64, u64) {
+        (self.term, self.version)
+    }
 }
 
 #[cfg(test)]

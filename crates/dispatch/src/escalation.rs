@@ -8,7 +8,7 @@ use crate::clock::{Active, Moment};
 use crate::directory::Mode;
 use crate::lane::{Fan, List};
 use crate::record::{Actor, Fired, Purpose, Record, StepKey};
-use crate::run::Run;
+use crate::run::{Run, Turn};
 use crate::state::Open;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Now};
@@ -40,7 +40,7 @@ impl Dispatch {
     /// Sets the time of an alert's next step, counted from the last one.
     pub(crate) fn schedule(&mut self, alert: AlertId) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
-        let halted = open.facts.end().is_some() || run.acknowledged(&open.facts);
+        let halted = run.turn != Turn::Ours || open.facts.end().is_some() || run.acknowledged(&open.facts);
         let due = next_step(open, run).filter(|_| !halted).map(|(_, after)| run.fired.plus(after));
         if let Some(old) = std::mem::replace(&mut run.step_due, due) {
             self.steps_due.remove(&(old, alert));
@@ -126,7 +126,7 @@ impl Dispatch {
     /// Queues a fired step at every channel that it uses.
     pub(crate) fn fan_step(&mut self, alert: AlertId, step: StepKey) {
         let index = usize::from(step.step);
-        let Some(run) = self.runs.get(&alert) else { return };
+        let Some(run) = self.runs.get(&alert).filter(|run| run.turn == Turn::Ours) else { return };
         let Some(bound) = run.roster.steps.get(index) else { return };
         let channels: BTreeSet<_> = bound
             .reach

@@ -4,7 +4,7 @@ use crate::directory::{Address, Civil, Directory, Group, ListedAddress, Recipien
 use crate::input::{Effect, Input, Notice, Past, ProviderSpec, Ticket};
 use crate::record::{Actor, Content, Via};
 use crate::state::State;
-use crate::{Dispatch, Identity, Order, Timings};
+use crate::{Dispatch, Identity, Order, Settings};
 use base::{BootId, LogId, Mono, Name, NodeId, Now, Wall};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ pub(crate) fn core(directory: Directory) -> Dispatch {
     let identity = Identity { log, letter: 'A', version: "test".into(), because: "test".into() };
     let spec = ProviderSpec { name: name("smtp"), channel: name("mail"), per_minute: None, per_day: None };
     let known = (State::default(), Past::default());
-    let mut core = Dispatch::start(identity, Timings::default(), known, vec![spec], now(0), &mut Vec::new());
+    let mut core = Dispatch::start(identity, Settings::default(), known, vec![spec], now(0), &mut Vec::new());
     let directory = Arc::new(directory);
     let by = Actor { who: "user:bea".into(), via: Via::Api, from: None };
     let order = Order::Directory { directory, expected: None, summary: "".into() };
@@ -83,6 +83,10 @@ pub(crate) fn core(directory: Directory) -> Dispatch {
 pub(crate) fn handle(core: &mut Dispatch, at: Now, input: Input) -> Vec<Effect> {
     let mut effects = Vec::new();
     core.handle(at, input, &mut effects);
-    core.handle(at, Input::Stored { upto: u64::MAX, copies: 1 }, &mut effects);
+    core.handle(
+        at,
+        Input::Stored { log: LogId { node: NodeId(1), boot: BootId(1) }, upto: u64::MAX },
+        &mut effects,
+    );
     effects
 }

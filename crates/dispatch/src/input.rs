@@ -5,8 +5,9 @@
 
 use crate::directory::{Address, Civil, Directory, Severity, Target};
 use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster};
-use base::{AlertId, Digest, Name, NotificationId, RecordId, Wall};
-
+use crate::state::State;
+use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use ownership::{Heartbeat, Hello, Member, Shipment, Vector};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,39 @@ pub enum Order {
         /// What changed, in a line.
         summary: Arc<str>,
     },
+    /// Take a node into the cluster, or change what is known of it.
+    Enrol {
+        /// It.
+        member: Member,
+    },
+    /// Take a node out of the cluster.
+    Dismiss {
+        /// Which.
+        node: NodeId,
+    },
+    /// Change how the cluster behaves.
+    Conduct {
+        /// Only the node in control sends; none leaves it.
+        passive: Option<bool>,
+        /// Nothing is taken over by itself; none leaves it.
+        by_hand: Option<bool>,
+        /// Maintenance, with its reason; `Some(None)` ends it, none leaves it.
+        maintenance: Option<Option<Arc<str>>>,
+    },
+    /// Hand over what this node sends, and the front if it has it, without interrupting anything.
+    SwitchOver {
+        /// To whom; none is the next in the order of precedence.
+        to: Option<NodeId>,
+        /// Why.
+        because: Arc<str>,
+    },
+    /// Take the front, and in active/passive all that is sent, without asking who has it.
+    TakeOver {
+        /// Why.
+        because: Arc<str>,
+    },
+    /// Become the one node that changes the directory.
+    ForcePrimary,
     /// Put an action into the trail.
     Note {
         /// What was done.
@@ -131,12 +165,24 @@ pub enum Input {
     },
     /// Attempts came to their ends.
     Report(Vec<(AlertId, Concluded)>),
-    /// Our log is durable below `upto`.
+    /// A log is durable on our disk below `upto`.
     Stored {
+        /// Which.
+        log: LogId,
         /// The first place that is not.
         upto: u64,
-        /// On how many disks.
-        copies: u8,
+    },
+    /// Logs are kept whole only from here on.
+    Truncated {
+        /// Each with the first place that is kept.
+        base: Vector,
+    },
+    /// Something about a peer.
+    Peer {
+        /// Which.
+        peer: NodeId,
+        /// What.
+        event: PeerEvent,
     },
     /// A provider can take `free` deliveries at once, none of them used yet.
     Capacity {
@@ -214,6 +260,25 @@ pub enum Refusal {
     TooManyComments,
     /// Nothing is paused.
     NotPaused,
+    /// The directory is changed on another node.
+    NotPrimary {
+        /// Which; none if it does not belong to the cluster any more.
+        primary: Option<Arc<Member>>,
+    },
+    /// No peer holds what would be accepted, and the source wants no promise of one disk alone.
+    Solo,
+    /// This node holds no alerts: it is a witness.
+    Witness,
+    /// A switch-over is not possible now.
+    Blocked {
+        /// Everything that blocks it, in words.
+        why: Vec<Arc<str>>,
+    },
+    /// No node of the cluster is that one.
+    UnknownNode {
+        /// Its id.
+        node: NodeId,
+    },
     /// The directory changed meanwhile.
     Stale {
         /// Its present version.
@@ -313,6 +378,34 @@ pub enum Effect {
         /// What.
         answer: Answer,
     },
+    /// Say hello to a peer: the first thing on a connection.
+    Hello {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        hello: Hello,
+    },
+    /// Say this to a peer.
+    Beat {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        beat: Heartbeat,
+    },
+    /// Send a peer what it lacks.
+    Ship {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        shipment: Shipment,
+    },
+    /// Make the snapshot that this peer sent durable.
+    Merge {
+        /// From whom it came.
+        from: NodeId,
+        /// Alerts that it showed to be finished: their records go.
+        finished: Vec<AlertId>,
+    },
     /// The records of these finished alerts, and of rosters that nothing refers to, may be deleted.
     Forget {
         /// The alerts.
@@ -344,6 +437,45 @@ pub struct Past {
     pub codes: Vec<(Wall, u32)>,
     /// Messages sent today: provider, day since 1970 (UTC), count.
     pub quota: Vec<(Name, i64, u32)>,
+    /// From where on each log is kept whole.
+    pub base: Vector,
+    /// Who belongs to the cluster, for a node that has yet to hear it from its peers.
+    pub members: Vec<Member>,
+}
+
+/// What is heard of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// Records can be sent to it; what was sent before may not have arrived.
+    Connected,
+    /// Nothing can be sent to it.
+    Disconnected,
+    /// Its process is gone: the connection was reset, and nobody listens at its addresses.
+    Gone,
+    /// It introduced itself.
+    Hello(Hello),
+    /// It spoke.
+    Beat(Heartbeat),
+    /// It sent records of a log, from this place on.
+    Records {
+        /// Which log.
+        log: LogId,
+        /// The place of the first.
+        first: u64,
+        /// They.
+        entries: Vec<Entry>,
+    },
+    /// It sent all that it knows, because it no longer has the records that we lack.
+    Snapshot(Box<Snapshot>),
+}
+
+/// What a peer knows, as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The fold of its records.
+    pub state: State,
+    /// The idempotency keys that it remembers.
+    pub keys: Vec<PastKey>,
 }
 
 /// An idempotency key of an earlier boot.

@@ -4,7 +4,7 @@ use crate::clock::Moment;
 use crate::directory::Mode;
 use crate::escalation::next_step;
 use crate::record::{Actor, Alert, End, Purpose, Record, Why};
-use crate::run::Run;
+use crate::run::{Run, Turn};
 use crate::state::Open;
 use crate::{Dispatch, Effect, Held};
 use base::{AlertId, Digest, Mono, Now};
@@ -43,7 +43,7 @@ impl Dispatch {
     /// Sets the time at which an alert ends by itself, as things stand.
     pub(crate) fn set_lapse(&mut self, alert: AlertId) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
-        let due = lapse(open, run).map(|(due, _)| due);
+        let due = lapse(open, run).filter(|_| run.turn == Turn::Ours).map(|(due, _)| due);
         if let Some(old) = std::mem::replace(&mut run.lapse_due, due) {
             self.lapses_due.remove(&(old, alert));
         }
@@ -96,9 +96,8 @@ impl Dispatch {
         if open.facts.end().is_some() {
             return;
         }
-        if let Some(fingerprint) = open.alert.fingerprint {
-            self.fingerprints.remove(&fingerprint); // The same trouble from here on is a new alert.
-        }
+        let bound = Arc::clone(&open.alert);
+        self.unlist(alert, &bound);
         let resolved = end.why == Why::Resolved;
         self.append(now, Record::End { alert, end }, out);
         self.withdraw(alert, |_| true);
@@ -126,6 +125,9 @@ impl Dispatch {
     pub(crate) fn settle(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
         self.sum_up_failures(now, alert, out);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        if run.turn != Turn::Ours {
+            return; // Who sends for it knows when nothing is left to send.
+        }
         // What asks for no acknowledgement is over once it is sent, unless its source is going to say when:
         // closed before that, every repetition would be a new alert.
         let sent = run.mode() == Mode::None && (run.system || open.alert.fingerprint.is_none());
@@ -137,34 +139,55 @@ impl Dispatch {
     }
 
     /// Forgets what was under way for a closed alert, and lets the ledger forget its records.
-    fn drop_run(&mut self, alert: AlertId, bound: &Alert) {
-        let Some(run) = self.runs.remove(&alert) else { return };
+    pub(crate) fn drop_run(&mut self, alert: AlertId, bound: &Alert) {
+        let mut alerts = self.end_run(alert, bound);
+        if !alerts.is_empty() {
+            self.open_codes.retain(|_, of| *of != alert);
+        }
+        alerts.push(alert);
+        self.hold(Held::Forget { alerts, rosters: Vec::new() });
+    }
+
+    /// Forgets what was under way for an alert. Its twins are handed back: their records are needed as long as
+    /// its own, which say what became of them.
+    pub(crate) fn end_run(&mut self, alert: AlertId, bound: &Alert) -> Vec<AlertId> {
+        let Some(run) = self.runs.remove(&alert) else { return Vec::new() };
         if let Some(due) = run.step_due {
             self.steps_due.remove(&(due, alert));
         }
         if let Some(due) = run.lapse_due {
             self.lapses_due.remove(&(due, alert));
         }
-        if self.open_codes.get(&bound.code) == Some(&alert) {
-            self.open_codes.remove(&bound.code);
-        }
-        if let Some(fingerprint) = bound.fingerprint
-            && self.fingerprints.get(&fingerprint) == Some(&alert)
-        {
-            self.fingerprints.remove(&fingerprint);
-        }
-        self.hold(Held::Forget { alerts: vec![alert], rosters: Vec::new() });
+        self.open_codes.remove(&bound.code);
+        self.disown(run.owner, alert);
+        self.unlist(alert, bound);
+        run.twins
     }
 
     /// Lets go of rosters that no open alert and no binding refers to.
-    pub(crate) fn forget_rosters(&mut self) {
+    pub(crate) fn forget_rosters(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut needed: BTreeSet<Digest> = self.state.open.values().map(|open| open.alert.roster).collect();
         needed.extend(self.bindings.values().map(|roster| roster.id));
-        let gone: Vec<Digest> =
+        let unneeded: Vec<Digest> =
             self.state.rosters.keys().filter(|id| !needed.contains(*id)).copied().collect();
+        let dropped: Vec<Digest> =
+            unneeded.iter().copied().filter(|id| self.rosters_written.remove(id)).collect();
+        if !dropped.is_empty() && !self.cluster.is_alone() {
+            self.append(now, Record::RosterDropped { rosters: dropped }, out);
+        }
+        // A peer's next alert may refer to a roster that stands in its log, until it says that none will.
+        let cluster = &self.cluster;
+        let mut gone = Vec::new();
+        for id in unneeded {
+            let logs = self.state.roster_logs.get(&id).into_iter().flatten();
+            let named = logs.into_iter().any(|log| *log != self.me && !cluster.is_complete(*log));
+            if !named {
+                gone.push(id);
+            }
+        }
         for id in &gone {
             self.state.rosters.remove(id);
-            self.rosters_written.remove(id);
+            self.state.roster_logs.remove(id);
             self.indexes.remove(id);
         }
         if !gone.is_empty() {

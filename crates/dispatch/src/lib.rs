@@ -7,8 +7,13 @@
 //! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `escalation` (when),
 //! `delivery` (out, and back with an outcome), `acknowledge`, `lapse` (how it ends). What is known lies in
 //! `state`, which changes through records only.
+//!
+//! With peers: `mirror` (what they say, and what it means for what is under way), `adopt` (whose turn it is to
+//! send), `twin` (the same notice at several nodes), `switch` (what people ask of the cluster). Who is alive
+//! and who holds what is the `ownership` crate's.
 
 mod acknowledge;
+mod adopt;
 mod alert;
 mod bind;
 mod choice;
@@ -23,23 +28,28 @@ pub mod input;
 mod keys;
 mod lane;
 mod lapse;
+mod mirror;
 mod order;
 mod provider;
 pub mod record;
 mod recover;
 mod run;
 pub mod state;
+mod switch;
 mod system;
+mod twin;
 mod view;
 
 pub use input::{
-    Answer, Delivery, Effect, Input, Notice, Order, Past, PastKey, ProviderSpec, Refusal, Said, Taken,
+    Answer, Delivery, Effect, Input, Notice, Order, Past, PastKey, PeerEvent, ProviderSpec, Refusal, Said,
+    Snapshot, Taken,
 };
 pub use input::{Ticket, Which};
-pub use recover::{Identity, Timings};
+pub use recover::{Identity, Settings};
 pub use run::notification_id;
-pub use view::{NextStep, ProviderView, Standing};
+pub use view::{ClusterView, NextStep, ProviderView, Standing};
 
+use adopt::{Awaited, Owned};
 use base::{AlertId, Digest, LogId, Mono, Name, Now, RecordId};
 use bind::Binding;
 use clock::{Active, ActiveClock};
@@ -48,12 +58,15 @@ use delivery::Channel;
 use input::Effect::Append;
 use keys::Keys;
 use lane::Job;
+use mirror::Keepalive;
+use ownership::{Cluster, Vector};
 use provider::Provider;
 use record::{Code, Entry, Record, Roster};
 use run::Run;
 use state::State;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use switch::SwitchOver;
 
 /// Why the core wants to be woken, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,14 +84,29 @@ pub struct Dispatch {
     state: State,
     /// The next place in our log.
     next: u64,
-    /// Our log is durable below this.
-    stored: u64,
-    /// On so many disks, as last heard.
-    copies: u8,
-    /// What waits for records to be durable, with the first place that must not be missing.
+    /// How much of each log is on our disk.
+    durable: Vector,
+    /// From where on each log is still kept whole.
+    base: Vector,
+    /// Who else there is.
+    cluster: Cluster,
+    keepalive: Keepalive,
+    /// What waits for records to be durable here, with the first place that must not be missing.
     held: VecDeque<(u64, Held)>,
-    /// What is under way for each open alert that is ours to send.
+    /// Answers that wait for records to be durable here and at the peers that count.
+    answers: VecDeque<(u64, Option<RecordId>, Ticket, Answer)>,
+    /// What is under way for each open alert.
     runs: BTreeMap<AlertId, Run>,
+    /// Whose they are.
+    owned: Owned,
+    /// Ours that wait for the peers to hold them, or to have seen our claim.
+    awaited: Awaited,
+    /// We send what we own.
+    active: bool,
+    switch_over: Option<SwitchOver>,
+    /// Who belongs to the cluster by the data folder.
+    seeds: Vec<ownership::Member>,
+    version: Arc<str>,
     channels: BTreeMap<Name, Channel>,
     providers: BTreeMap<Name, Provider>,
     clock: ActiveClock,
@@ -86,7 +114,8 @@ pub struct Dispatch {
     lapses_due: BTreeSet<(Mono, AlertId)>,
     retries_due: BTreeSet<(Mono, AlertId, Job)>,
     pause_alarm: Option<Mono>,
-    fingerprints: BTreeMap<Digest, AlertId>,
+    /// Open alerts by what makes them the same: fingerprint, idempotency key.
+    marks: BTreeMap<Digest, BTreeSet<AlertId>>,
     open_codes: BTreeMap<Code, AlertId>,
     codes: Codes,
     keys: Keys,
@@ -108,7 +137,6 @@ pub struct Dispatch {
 #[derive(Debug)]
 enum Held {
     Deliver(Box<Delivery>),
-    Answer(Ticket, Answer),
     Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },
 }
 
@@ -119,25 +147,33 @@ impl Dispatch {
             Input::Notice { ticket, notice } => self.raise(now, ticket, *notice, out),
             Input::Order { ticket, by, order } => self.obey(now, ticket, &by, order, out),
             Input::Report(reports) => self.conclude(now, reports, out),
-            Input::Stored { upto, copies } => self.release(now, upto, copies, out),
+            Input::Stored { log, upto } => self.stored(log, upto),
+            Input::Truncated { base } => self.base.extend(base),
+            Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
             Input::Drain => self.draining = true,
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }
-        // What changed nothing rests on what is durable already, and nobody else will let it go.
-        self.release(now, self.stored, self.copies, out);
+        self.keep_alive(now, out);
         self.advance(now, out);
+        // What changed nothing rests on what is durable already, and nobody else will let it go.
+        self.release(now, out);
+        self.ship(out);
     }
 
     /// Does what time alone has made due, and sends what can be sent.
     fn advance(&mut self, now: Now, out: &mut Vec<Effect>) {
+        self.take_duties(now, out);
+        self.adopt(now, out);
+        self.open_awaited(now, out);
         self.fire_due(now, out);
         self.retry_due(now);
         self.lapse_due(now, out);
         self.alarm_pause(now, out);
         self.alarm_unserved(now, out);
         self.send(now, out);
+        self.go_on_switching(now, out);
     }
 
     /// The next instant at which time alone changes something, and what.
@@ -150,6 +186,9 @@ impl Dispatch {
             (self.pause_alarm, "a pause stands"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
+            (self.keepalive_deadline(), "a peer is to hear from us, or was not heard"),
+            (self.awaited_deadline(), "a wait for the peers is over"),
+            (self.switch_deadline(), "a switch-over takes too long"),
         ];
         let due = candidates.into_iter().filter_map(|(at, because)| Some(Deadline { at: at?, because }));
         due.min_by_key(|deadline| deadline.at)
@@ -162,11 +201,12 @@ impl Dispatch {
         let applied = self.state.apply(id, &entry);
         assert!(applied.is_ok(), "our own record {id} is the next of our log: {applied:?}");
         self.next += 1;
+        self.keepalive.append(now.mono, self.next);
         out.push(Append { id, entry });
         id
     }
 
-    /// Executes `effect` once everything appended so far is durable.
+    /// Executes `effect` here once everything appended so far is durable.
     fn hold(&mut self, effect: Held) {
         self.held.push_back((self.next, effect));
     }
@@ -176,16 +216,33 @@ impl Dispatch {
         out.push(Effect::Answer { ticket, answer: Answer::Refused(refusal) });
     }
 
-    /// Our log is durable below `upto`, on `copies` disks: what waited for that goes out.
-    fn release(&mut self, now: Now, upto: u64, copies: u8, out: &mut Vec<Effect>) {
-        self.stored = self.stored.max(upto);
-        self.copies = copies;
-        while self.held.front().is_some_and(|(needs, _)| *needs <= self.stored) {
+    /// Answers once everything appended so far is durable, here and at the peers that count. `about` is a
+    /// record of a peer that the answer rests on.
+    fn answer(&mut self, about: Option<RecordId>, ticket: Ticket, answer: Answer) {
+        self.answers.push_back((self.next, about, ticket, answer));
+    }
+
+    /// How much of our log is on our disk.
+    fn own_durable(&self) -> u64 {
+        self.durable.get(&self.me).copied().unwrap_or(0)
+    }
+
+    /// A log is durable here below `upto`.
+    fn stored(&mut self, log: LogId, upto: u64) {
+        let slot = self.durable.entry(log).or_default();
+        *slot = (*slot).max(upto);
+        if log == self.me {
+            self.keepalive.settle(*slot, self.next);
+        }
+        self.keepalive.news = true;
+    }
+
+    /// What waited for records to be durable goes out.
+    fn release(&mut self, now: Now, out: &mut Vec<Effect>) {
+        let durable = self.own_durable();
+        while self.held.front().is_some_and(|(needs, _)| *needs <= durable) {
             match self.held.pop_front() {
                 Some((_, Held::Deliver(delivery))) => self.let_go(now, delivery, out),
-                Some((_, Held::Answer(ticket, answer))) => {
-                    out.push(Effect::Answer { ticket, answer: answer.on(copies) });
-                }
                 Some((_, Held::Forget { alerts, mut rosters })) => {
                     // A roster that was written again meanwhile is needed again.
                     rosters.retain(|id| !self.state.rosters.contains_key(id));
@@ -193,6 +250,19 @@ impl Dispatch {
                 }
                 None => break,
             }
+        }
+        let upto = durable.min(self.cluster.mirrored());
+        let there = |about: &Option<RecordId>, durable: &Vector| {
+            about.is_none_or(|about| durable.get(&about.log).copied().unwrap_or(0) > about.seq)
+        };
+        while self
+            .answers
+            .front()
+            .is_some_and(|(needs, about, ..)| *needs <= upto && there(about, &self.durable))
+        {
+            let Some((needs, _, ticket, answer)) = self.answers.pop_front() else { break };
+            let copies = self.cluster.copies(needs);
+            out.push(Effect::Answer { ticket, answer: answer.on(copies) });
         }
     }
 }

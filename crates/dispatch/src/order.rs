@@ -6,8 +6,8 @@
 use crate::directory::Edition;
 use crate::input::{Answer, Order, Refusal, Ticket, Which};
 use crate::record::{Actor, Code, Comment, End, Purpose, Record, Why};
-use crate::run::Run;
-use crate::{Dispatch, Effect, Held};
+use crate::run::{Run, Turn};
+use crate::{Dispatch, Effect};
 use base::limits::COMMENTS_MAX;
 use base::{AlertId, Name, Now, RecordId, Wall};
 use std::collections::BTreeSet;
@@ -16,6 +16,10 @@ use std::sync::Arc;
 impl Dispatch {
     /// Carries out an order, and answers once it is durable.
     pub(crate) fn obey(&mut self, now: Now, ticket: Ticket, by: &Actor, order: Order, out: &mut Vec<Effect>) {
+        if let Order::SwitchOver { to, because } = order {
+            self.switch_over(now, ticket, by, (to, because), out);
+            return;
+        }
         let done = match order {
             Order::Acknowledge(order) => self.acknowledge(now, by, &order, out),
             Order::Comment { which, text } => self.comment(now, by, &which, &text, out),
@@ -27,13 +31,21 @@ impl Dispatch {
             Order::Directory { directory, expected, summary } => {
                 self.replace_directory(now, by, (directory, expected, summary), out)
             }
+            Order::Enrol { member } => self.enrol_member(now, by, member, out),
+            Order::Dismiss { node } => self.dismiss(now, by, node, out),
+            Order::Conduct { passive, by_hand, maintenance } => {
+                Ok(self.conduct(now, by, (passive, by_hand, maintenance), out))
+            }
+            Order::TakeOver { because } => Ok(self.take_front(now, because, out)),
+            Order::ForcePrimary => Ok(self.force_primary(now, by, out)),
+            Order::SwitchOver { .. } => Ok(self.done(Vec::new())), // Answered above, when it is through.
             Order::Note { what } => {
                 self.append(now, Record::Note { by: by.clone(), what }, out);
                 Ok(self.done(Vec::new()))
             }
         };
         match done {
-            Ok(answer) => self.hold(Held::Answer(ticket, answer)),
+            Ok(answer) => self.answer(None, ticket, answer),
             Err(refusal) => Self::refuse(ticket, refusal, out),
         }
     }
@@ -54,8 +66,8 @@ impl Dispatch {
                 Ok(self.runs.iter().filter(|(_, run)| theirs(run)).map(|(alert, _)| *alert).collect())
             }
             Which::Alerts(alerts) => {
-                let open: BTreeSet<_> =
-                    alerts.iter().copied().filter(|alert| self.runs.contains_key(alert)).collect();
+                let targets = alerts.iter().map(|alert| self.state.target(*alert));
+                let open: BTreeSet<_> = targets.filter(|alert| self.runs.contains_key(alert)).collect();
                 let named = || alerts.iter().map(|alert| alert.to_string().into()).collect();
                 if open.is_empty() { Err(Refusal::NotOpen { named: named() }) } else { Ok(open) }
             }
@@ -164,7 +176,11 @@ impl Dispatch {
         }
         // Our own alerts passed by the pause: none of them waited for its end.
         let theirs = self.runs.iter().filter(|(_, run)| !run.system).map(|(alert, _)| *alert);
-        let waited: Vec<_> = theirs.filter(|alert| self.is_pending(*alert)).collect();
+        let waits = |alert: &AlertId| {
+            let untold = self.runs.get(alert).is_some_and(|run| run.turn != Turn::Ours && !run.told);
+            self.is_pending(*alert) || untold
+        };
+        let waited: Vec<_> = theirs.filter(waits).collect();
         let pauses: Vec<(RecordId, Wall)> =
             self.state.pauses.iter().map(|(id, pause)| (*id, pause.at)).collect();
         self.append(now, Record::Resume { pauses, by: by.clone() }, out);
@@ -186,14 +202,21 @@ impl Dispatch {
         (directory, expected, summary): (Arc<crate::directory::Directory>, Option<u64>, Arc<str>),
         out: &mut Vec<Effect>,
     ) -> Result<Answer, Refusal> {
+        self.may_write()?;
         let present = &self.state.edition;
         if expected.is_some_and(|expected| expected != present.version) {
             return Err(Refusal::Stale { version: present.version });
         }
-        let edition = Edition { term: present.term, version: present.version + 1, directory };
+        let edition = Edition {
+            term: present.term,
+            version: present.version + 1,
+            writer: present.writer,
+            follows: present.follows,
+            directory,
+        };
         self.append(now, Record::Directory { edition, by: by.clone(), summary }, out);
         self.bindings.clear();
-        self.forget_rosters();
+        self.forget_rosters(now, out);
         Ok(self.done(Vec::new()))
     }
 }

@@ -48,6 +48,11 @@ impl Provider {
             self.used_until =
                 Mono(self.used_until.0.max(now.mono.0).saturating_add(cost.saturating_mul(count)));
         }
+        self.count(now, messages);
+    }
+
+    /// Another node sent by it: the quota is the provider's, whoever uses it.
+    pub(crate) fn count(&mut self, now: Now, messages: usize) {
         let today = day(now.wall);
         self.today = (today, self.sent_on(today).saturating_add(u32::try_from(messages).unwrap_or(u32::MAX)));
     }

@@ -5,7 +5,8 @@
 //! written as bytes is the `record` crate's business.
 
 use crate::directory::{Address, Edition, Policy, Severity};
-use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId, Wall};
+use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use ownership::{Condition, Member};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -106,6 +107,56 @@ pub enum Record {
     },
     /// The writer takes over items whose owner is dead.
     Claim(Claim),
+    /// The owner hands items to another boot, which need not wait for anybody: nobody else sends them.
+    Release {
+        /// To whom.
+        to: LogId,
+        /// What.
+        claims: Vec<Claim>,
+    },
+    /// A boot holds a cluster-wide duty from now on, such as the front.
+    Duty(Duty),
+    /// An alert turned out to be another one's twin, accepted elsewhere: it is over, its code leads to the other.
+    Merged {
+        /// The one that is over.
+        alert: AlertId,
+        /// Its code, which stays valid.
+        code: Code,
+        /// The one that is sent, with the smaller id.
+        into: AlertId,
+    },
+    /// Nothing in this log will refer to these rosters any more, unless they are written again.
+    RosterDropped {
+        /// Which.
+        rosters: Vec<Digest>,
+    },
+    /// A peer is in another condition, as seen by the writer.
+    PeerState {
+        /// Which.
+        peer: NodeId,
+        /// How it is.
+        to: Condition,
+        /// Why, in words.
+        because: Arc<str>,
+    },
+    /// A node belongs to the cluster, in this way, or does not any more.
+    Member {
+        /// Which.
+        node: NodeId,
+        /// Counts the changes; the highest wins.
+        generation: u64,
+        /// How; none if it does not belong any more.
+        member: Option<Member>,
+        /// Who changed it.
+        by: Actor,
+    },
+    /// How the cluster is to behave from now on.
+    Conduct {
+        /// So.
+        conduct: Conduct,
+        /// Who changed it.
+        by: Actor,
+    },
     /// The book changed.
     Directory {
         /// The whole of it.
@@ -145,12 +196,19 @@ impl Record {
             | Self::Ack { alert, .. }
             | Self::Comment { alert, .. }
             | Self::End { alert, .. }
+            | Self::Merged { alert, .. }
             | Self::Closed { alert } => Some(*alert),
             Self::Start { .. }
             | Self::Roster(_)
             | Self::Pause { .. }
             | Self::Resume { .. }
             | Self::Claim(_)
+            | Self::Release { .. }
+            | Self::Duty(_)
+            | Self::RosterDropped { .. }
+            | Self::PeerState { .. }
+            | Self::Member { .. }
+            | Self::Conduct { .. }
             | Self::Directory { .. }
             | Self::Provider { .. }
             | Self::Note { .. } => None,
@@ -378,18 +436,22 @@ pub enum Purpose {
 pub enum Cause {
     /// A node stopped after the intent and before the outcome.
     Crash,
+    /// Another node took the alert over, and cannot know what the one before it sent: they do not hear each
+    /// other.
+    Takeover,
     /// The provider did not say what became of the last try.
     Unknown,
 }
 
 impl Cause {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Crash, Self::Unknown];
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Crash, Self::Takeover, Self::Unknown];
 
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Crash => "crash",
+            Self::Takeover => "takeover",
             Self::Unknown => "unknown",
         }
     }
@@ -557,4 +619,38 @@ pub struct Claim {
     pub from: u64,
     /// The first that is not of them.
     pub upto: u64,
+}
+
+/// A cluster-wide duty: something that one node does for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duty {
+    /// Which: `front`, or what else one node does.
+    pub duty: Name,
+    /// The highest wins.
+    pub epoch: u64,
+    /// Who holds it; the higher, where the epochs are equal.
+    pub to: LogId,
+    /// Why it changed hands, in words.
+    pub because: Arc<str>,
+}
+
+/// How the cluster behaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Conduct {
+    /// Counts the changes; the highest wins.
+    pub generation: u64,
+    /// Only the node in control sends; the others stand by.
+    pub passive: bool,
+    /// Nothing is taken over by itself: somebody has to switch over by hand.
+    pub by_hand: bool,
+    /// Somebody is at work on the site, for this reason: nothing is taken over by itself, and the loss of a
+    /// peer is not told to the operators.
+    pub maintenance: Option<Arc<str>>,
+}
+
+impl Conduct {
+    /// What a dead node leaves is taken over by itself.
+    pub fn takes_over(&self) -> bool {
+        !self.by_hand && self.maintenance.is_none()
+    }
 }

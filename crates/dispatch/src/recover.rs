@@ -1,5 +1,6 @@
 //! Starts the core: what earlier boots left unfinished is taken over and goes on.
 
+use crate::adopt::{Awaited, Owned};
 use crate::clock::{ActiveClock, Moment, unpaused_since};
 use crate::codes::Codes;
 use crate::delivery::Channel;
@@ -8,12 +9,14 @@ use crate::escalation::next_step;
 use crate::input::{Past, ProviderSpec};
 use crate::keys::Keys;
 use crate::lane::Rank;
+use crate::mirror::Keepalive;
 use crate::provider::{Provider, day};
-use crate::record::{Claim, Purpose, Record, Roster, StepKey};
-use crate::run::Run;
+use crate::record::{Purpose, Record, Roster};
+use crate::run::{Run, Turn};
 use crate::state::{Open, State};
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Name, Now};
+use ownership::{Cluster, Rules};
 use selection::{Selection, Timing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -32,18 +35,22 @@ pub struct Identity {
     pub because: Arc<str>,
 }
 
-/// Times that are the node's, not a policy's.
+/// What is the node's, not a policy's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Timings {
+pub struct Settings {
     /// How long a failed provider is left alone.
     pub provider: Timing,
+    /// The times of the cluster's protocol.
+    pub cluster: ownership::Timings,
+    /// The rules of the cluster's protocol; all on, but in the simulator.
+    pub rules: Rules,
 }
 
 impl Dispatch {
     /// Starts from what the ledger recovered. The effects in `out` are to be executed like any others.
     pub fn start(
         identity: Identity,
-        timings: Timings,
+        settings: Settings,
         (state, past): (State, Past),
         providers: Vec<ProviderSpec>,
         now: Now,
@@ -55,10 +62,19 @@ impl Dispatch {
         let mut core = Self {
             me: identity.log,
             next: 0,
-            stored: 0,
-            copies: 0,
+            durable: state.applied.clone(),
+            base: past.base,
+            cluster: Cluster::new(identity.log, settings.cluster, settings.rules, now.mono),
+            keepalive: Keepalive::default(),
             held: VecDeque::new(),
+            answers: VecDeque::new(),
             runs: BTreeMap::new(),
+            owned: Owned::default(),
+            awaited: Awaited::default(),
+            active: true,
+            switch_over: None,
+            seeds: past.members,
+            version: Arc::clone(&identity.version),
             channels: BTreeMap::new(),
             providers: BTreeMap::new(),
             clock: ActiveClock::default(),
@@ -66,7 +82,7 @@ impl Dispatch {
             lapses_due: BTreeSet::new(),
             retries_due: BTreeSet::new(),
             pause_alarm: None,
-            fingerprints: BTreeMap::new(),
+            marks: BTreeMap::new(),
             open_codes: BTreeMap::new(),
             codes: Codes::new(identity.letter, &codes_past),
             keys: Keys::new(&past.keys, now),
@@ -79,10 +95,15 @@ impl Dispatch {
             unfinished: false,
             state,
         };
-        core.configure(now, timings, providers, &past.quota);
+        core.configure(now, settings.provider, providers, &past.quota);
+        for log in core.state.applied.keys() {
+            core.cluster.note_log(*log, now.mono);
+        }
+        core.enrol(now);
         core.append(now, Record::Start { version: identity.version, because: identity.because }, out);
-        core.take_over(now, out);
+        core.go_on(now, out);
         core.advance(now, out);
+        core.ship(out);
         core
     }
 
@@ -90,7 +111,7 @@ impl Dispatch {
     fn configure(
         &mut self,
         now: Now,
-        timings: Timings,
+        timing: Timing,
         providers: Vec<ProviderSpec>,
         quota: &[(Name, i64, u32)],
     ) {
@@ -103,73 +124,51 @@ impl Dispatch {
             self.providers.insert(spec.name.clone(), Provider::new(spec, (today, sent)));
         }
         for (channel, names) in by_channel {
-            let selection = Some(Selection::new(names, timings.provider));
+            let selection = Some(Selection::new(names, timing));
             self.channels.insert(channel, Channel { selection, ..Channel::default() });
         }
     }
 
-    /// Claims what dead boots of this node owned, and goes on with it.
-    fn take_over(&mut self, now: Now, out: &mut Vec<Effect>) {
+    /// Sets up what is under way for every open alert. Whose turn it is to send is decided afterwards, as it
+    /// is for any other alert of a boot that is dead.
+    fn go_on(&mut self, now: Now, out: &mut Vec<Effect>) {
         if !self.state.pauses.is_empty() {
             self.clock.pause(now.mono);
             self.pause_alarm = Some(now.mono);
         }
-        let orphans: Vec<AlertId> =
-            self.state.open.keys().copied().filter(|alert| self.is_orphan(*alert)).collect();
-        for claim in self.claims(&orphans) {
-            self.append(now, Record::Claim(claim), out);
-        }
         let mut lost = Vec::new();
-        for alert in orphans {
+        for alert in self.state.open.keys().copied().collect::<Vec<_>>() {
             let Some(open) = self.state.open.get(&alert) else { continue };
             let Some(roster) = self.state.rosters.get(&open.alert.roster).map(Arc::clone) else {
                 lost.push(open.alert.code);
                 continue;
             };
             self.begin(now, alert, roster);
-            self.go_on(now, alert);
-            self.settle(now, alert, out);
+            self.backdate(now, alert);
+        }
+        for (twin, (code, into)) in &self.state.merged {
+            if let Some((open, run)) = self.state.open.get(into).zip(self.runs.get_mut(into)) {
+                run.twins.push(*twin);
+                run.told_elsewhere = crate::twin::told(open);
+                self.open_codes.extend(code.map(|code| (code, *into)));
+            }
         }
         self.tell_of_lost(now, &lost, out);
-        self.forget_rosters();
+        self.forget_rosters(now, out);
     }
 
-    /// Owned by an earlier boot of this node. With peers, their dead boots will count as well.
-    fn is_orphan(&self, alert: AlertId) -> bool {
-        let owner = self.state.owner(alert);
-        owner.node == self.me.node && owner != self.me
-    }
-
-    /// Ranges that hold exactly the orphans of each log: a range that also held an item of a living owner
-    /// would make two nodes send it.
-    fn claims(&self, orphans: &[AlertId]) -> Vec<Claim> {
-        let orphans: BTreeSet<AlertId> = orphans.iter().copied().collect();
-        let mut claims: Vec<Claim> = Vec::new();
-        let mut broken = true;
-        for alert in self.state.open.keys() {
-            let id = alert.0;
-            if !orphans.contains(alert) {
-                broken = true;
-                continue;
-            }
-            match claims.last_mut() {
-                Some(last) if last.log == id.log && !broken => last.upto = id.seq + 1,
-                Some(_) | None => {
-                    let epoch = self.state.epoch(id.log) + 1;
-                    claims.push(Claim { epoch, log: id.log, from: id.seq, upto: id.seq + 1 });
-                }
-            }
-            broken = false;
-        }
-        claims
-    }
-
-    /// Sets up what is under way for an open alert, and queues its first step.
+    /// Sets up what is under way for an open alert, which nobody here sends yet.
     pub(crate) fn begin(&mut self, now: Now, alert: AlertId, roster: Arc<Roster>) {
         let index = self.index(&roster);
         let first = index.first();
         let Some(open) = self.state.open.get(&alert) else { return };
+        let owner = self.state.owner(alert);
         let run = Run {
+            owner,
+            turn: Turn::Theirs,
+            taken: None,
+            twins: Vec::new(),
+            told_elsewhere: BTreeSet::new(),
             index,
             fired: self.clock.at(now.mono),
             fired_at: Moment::now(now),
@@ -188,23 +187,39 @@ impl Dispatch {
             rank: Rank::of(&open.alert),
             roster,
         };
-        self.open_codes.insert(open.alert.code, alert);
-        if let Some(fingerprint) = open.alert.fingerprint.filter(|_| open.facts.end().is_none()) {
-            self.fingerprints.insert(fingerprint, alert);
+        let (bound, ended) = (Arc::clone(&open.alert), open.facts.end().is_some());
+        self.open_codes.insert(bound.code, alert);
+        if !ended {
+            self.list(alert, &bound);
         }
         self.runs.insert(alert, run);
-        self.fan_step(alert, StepKey::default());
-        self.schedule(alert);
-        self.set_lapse(alert);
+        self.own(alert, owner);
     }
 
-    /// Goes on with an alert of an earlier boot: the wall clock tells how much of each wait is over, and
-    /// everything in a fired step that has no outcome is sent again.
-    fn go_on(&mut self, now: Now, alert: AlertId) {
+    /// Sets the times of an alert that was recovered: the wall clock tells how much of each wait is over.
+    pub(crate) fn backdate(&mut self, now: Now, alert: AlertId) {
         let active = self.clock.at(now.mono);
+        let accepted = self.state.open.get(&alert).map(|open| self.moment(now, alert.0.log.node, open.at));
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
         run.told = open.facts.sent.values().any(crate::state::Sent::accepted);
-        run.accepted_at = Moment::of(now, open.at);
+        run.accepted_at = accepted.unwrap_or(run.accepted_at);
+        if let Some(fired) = open.facts.fired.values().map(|fired| fired.at).max() {
+            run.fired_at = Moment::of(now, fired);
+            // A clock that cannot tell: the step is due now. Too early beats too late.
+            let wait = next_step(open, run).map_or(Duration::ZERO, |(_, after)| after);
+            let gone = unpaused_since(&self.state, now, fired).unwrap_or(wait);
+            run.fired = active.minus(gone);
+        }
+        self.recount(now, alert);
+    }
+
+    /// Counts anew who acknowledged.
+    pub(crate) fn recount(&mut self, now: Now, alert: AlertId) {
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
+        let known = run.acked.len() + usize::from(run.acked_for_all);
+        if known > 0 && known == open.facts.acks.len() {
+            return;
+        }
         let mut acks: Vec<_> = open.facts.acks.iter().map(|(id, ack)| (ack.at, *id, ack)).collect();
         acks.sort_unstable_by_key(|(at, id, _)| (*at, *id));
         for (at, _, ack) in acks {
@@ -213,13 +228,11 @@ impl Dispatch {
                 run.acked_at = Some(Moment::of(now, at)); // This one was the last that was missing.
             }
         }
-        if let Some(fired) = open.facts.fired.values().map(|fired| fired.at).max() {
-            run.fired_at = Moment::of(now, fired);
-            // A clock that cannot tell: the step is due now. Too early beats too late.
-            let wait = next_step(open, run).map_or(Duration::ZERO, |(_, after)| after);
-            let gone = unpaused_since(&self.state, now, fired).unwrap_or(wait);
-            run.fired = active.minus(gone);
-        }
+    }
+
+    /// Queues everything in a fired step that has no outcome, and all that is to be told besides.
+    pub(crate) fn fan_all(&mut self, now: Now, alert: AlertId) {
+        let Some(open) = self.state.open.get(&alert) else { return };
         let fans = fans(open);
         let ended = open.facts.end().is_some();
         self.withdraw(alert, |_| true);
@@ -234,6 +247,7 @@ impl Dispatch {
         if ended {
             self.withdraw(alert, |purpose| purpose != Purpose::End);
         }
+        self.recount(now, alert);
         self.schedule(alert);
         self.set_lapse(alert);
     }

@@ -3,9 +3,9 @@
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
 use crate::lane::{Job, Rank};
-use crate::record::{Purpose, Reach, Roster};
+use crate::record::{Purpose, Reach, Roster, StepKey};
 use crate::state::{Facts, Sent};
-use base::{AlertId, Hasher, Mono, Name, NotificationId};
+use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,9 +35,29 @@ impl Index {
     }
 }
 
+/// Whether this boot sends for an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Another boot does.
+    Theirs,
+    /// This one will, once the peers hold the alert or have seen the claim.
+    Awaited,
+    /// This one does.
+    Ours,
+}
+
 /// What is under way for one alert.
 #[derive(Debug)]
 pub(crate) struct Run {
+    /// Whose it is.
+    pub(crate) owner: LogId,
+    pub(crate) turn: Turn,
+    /// It was taken over from another node when this was the last step that had fired.
+    pub(crate) taken: Option<StepKey>,
+    /// The alerts that became part of it.
+    pub(crate) twins: Vec<AlertId>,
+    /// Whom a twin of it told of which step.
+    pub(crate) told_elsewhere: BTreeSet<(Name, Address, StepKey)>,
     pub(crate) roster: Arc<Roster>,
     /// Where in the roster each person stands.
     pub(crate) index: Arc<Index>,

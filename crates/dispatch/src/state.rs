@@ -11,14 +11,18 @@
 use crate::directory::Address;
 use crate::directory::Edition;
 use crate::record::{
-    Acknowledgement, Actor, Alert, Claim, Comment, Content, End, Entry, Fired, Outcome, Purpose, Record,
-    Roster, Send, StepKey,
+    Acknowledgement, Actor, Alert, Claim, Code, Comment, Conduct, Content, Duty, End, Entry, Fired, Outcome,
+    Purpose, Record, Roster, Send, StepKey,
 };
 use base::limits::COMMENTS_MAX;
-use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId, Wall};
+use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use ownership::Member;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Terms of the directory whose newest editions are kept.
+const BRANCHES_MAX: usize = 4;
 
 /// One attempt at a notification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +117,12 @@ impl Facts {
         for (key, fired) in &other.fired {
             self.fire(*key, fired);
         }
+        self.merge_twin(other);
+    }
+
+    /// Takes over what happened to a twin. Its steps stay its own: they told people under other identities,
+    /// and this alert goes through its own policy in its own time.
+    fn merge_twin(&mut self, other: &Self) {
         for (id, sent) in &other.sent {
             match self.sent.get_mut(id) {
                 Some(mine) => mine.merge(sent),
@@ -168,6 +178,13 @@ impl Facts {
             | Record::Pause { .. }
             | Record::Resume { .. }
             | Record::Claim(_)
+            | Record::Release { .. }
+            | Record::Duty(_)
+            | Record::Merged { .. }
+            | Record::RosterDropped { .. }
+            | Record::PeerState { .. }
+            | Record::Member { .. }
+            | Record::Conduct { .. }
             | Record::Directory { .. }
             | Record::Provider { .. }
             | Record::Note { .. } => (), // Not about what happened to an alert; `State::apply` deals with them.
@@ -241,8 +258,12 @@ pub struct State {
     pub early: BTreeMap<AlertId, Facts>,
     /// Alerts that were closed before their `Accept` was seen.
     pub early_closed: BTreeSet<AlertId>,
+    /// Alerts that turned out to be twins of others, with their codes: what is said of them is said of those.
+    pub merged: BTreeMap<AlertId, (Option<Code>, AlertId)>,
     /// What open alerts refer to.
     pub rosters: BTreeMap<Digest, Arc<Roster>>,
+    /// The logs whose next acceptance may refer to a roster without writing it again.
+    pub roster_logs: BTreeMap<Digest, BTreeSet<LogId>>,
     /// The pauses that stand.
     pub pauses: BTreeMap<RecordId, Pause>,
     /// Pauses that were resumed before they were seen.
@@ -251,8 +272,16 @@ pub struct State {
     pub paused: BTreeSet<(RecordId, Wall, Wall)>,
     /// Who took over what.
     pub claims: BTreeMap<LogId, BTreeSet<(Claim, LogId)>>,
+    /// Who holds which cluster-wide duty, and since when.
+    pub duties: BTreeMap<Name, (u64, LogId, Wall, Arc<str>)>,
+    /// Who belongs to the cluster, with the generation of that.
+    pub members: BTreeMap<NodeId, (u64, Option<Member>)>,
+    /// How the cluster behaves.
+    pub conduct: Conduct,
     /// The book.
     pub edition: Edition,
+    /// The newest edition of each of the last terms.
+    pub branches: BTreeMap<u64, Edition>,
 }
 
 /// Why a record cannot be folded in. It is quarantined and the operators are told; nothing else changes.
@@ -295,6 +324,12 @@ impl State {
         Ok(())
     }
 
+    /// Passes over the next record of a log, which cannot be folded in.
+    pub fn pass_over(&mut self, id: RecordId) {
+        let next = self.applied(id.log).max(id.seq + 1);
+        self.applied.insert(id.log, next);
+    }
+
     /// Folds in a record whose log's earlier records may be gone because they concern finished alerts only.
     /// For recovery: `upto` of each log is set afterwards with [`State::cover`].
     pub fn recover(&mut self, id: RecordId, entry: &Entry) {
@@ -316,6 +351,7 @@ impl State {
             Record::Closed { alert } => self.close(*alert),
             Record::Roster(roster) => {
                 self.rosters.entry(roster.id).or_insert_with(|| Arc::clone(roster));
+                self.roster_logs.entry(roster.id).or_default().insert(id.log);
             }
             Record::Pause { by, reason } => {
                 if !self.early_resumed.remove(&id) {
@@ -332,14 +368,25 @@ impl State {
                     }
                 }
             }
-            Record::Claim(claim) => {
-                self.claims.entry(claim.log).or_default().insert((claim.clone(), id.log));
+            Record::Claim(claim) => self.claim(claim, id.log),
+            Record::Release { to, claims } => claims.iter().for_each(|claim| self.claim(claim, *to)),
+            Record::Duty(duty) => self.entrust(entry.at, duty),
+            Record::Merged { alert, into, .. } if self.is_finished(*alert) => self.close(*into),
+            Record::Merged { alert, code, into } => self.link(*alert, Some(*code), *into),
+            Record::Member { node, generation, member, .. } => {
+                self.enrol(*node, (*generation, member.clone()));
             }
-            Record::Directory { edition, .. } => {
-                if (edition.term, edition.version) > (self.edition.term, self.edition.version) {
-                    self.edition = edition.clone();
+            Record::Conduct { conduct, .. } => {
+                if *conduct > self.conduct {
+                    self.conduct = conduct.clone();
                 }
             }
+            Record::RosterDropped { rosters } => {
+                for roster in rosters {
+                    self.unlist_roster(*roster, id.log);
+                }
+            }
+            Record::Directory { edition, .. } => self.publish(edition),
             Record::Update { alert, .. }
             | Record::StepFired { alert, .. }
             | Record::Intent { alert, .. }
@@ -347,11 +394,113 @@ impl State {
             | Record::Ack { alert, .. }
             | Record::Comment { alert, .. }
             | Record::End { alert, .. } => self.befall(*alert, id, entry),
-            Record::Start { .. } | Record::Provider { .. } | Record::Note { .. } => (), // For the trail only.
+            Record::Start { .. }
+            | Record::PeerState { .. }
+            | Record::Provider { .. }
+            | Record::Note { .. } => (), // For the trail only.
         }
     }
 
+    fn claim(&mut self, claim: &Claim, to: LogId) {
+        self.claims.entry(claim.log).or_default().insert((claim.clone(), to));
+    }
+
+    fn entrust(&mut self, at: Wall, duty: &Duty) {
+        let held = (duty.epoch, duty.to, at, Arc::clone(&duty.because));
+        let slot = self.duties.entry(duty.duty.clone()).or_insert_with(|| held.clone());
+        if *slot < held {
+            *slot = held;
+        }
+    }
+
+    fn enrol(&mut self, node: NodeId, member: (u64, Option<Member>)) {
+        let slot = self.members.entry(node).or_insert_with(|| member.clone());
+        if *slot < member {
+            *slot = member;
+        }
+    }
+
+    /// Higher (term, version) wins whole, never field by field. The newest edition of each term is kept, so that
+    /// what another writer changed meanwhile can be shown.
+    fn publish(&mut self, edition: &Edition) {
+        if edition.place() > self.edition.place() {
+            self.edition = edition.clone();
+        }
+        let slot = self.branches.entry(edition.term).or_insert_with(|| edition.clone());
+        if slot.place() < edition.place() {
+            slot.clone_from(edition);
+        }
+        while self.branches.len() > BRANCHES_MAX {
+            self.branches.pop_first();
+        }
+    }
+
+    /// The newest edition that another node wrote and that did not become part of the book.
+    pub fn lost_edition(&self) -> Option<&Edition> {
+        let newer = self.branches.values().rev();
+        let older = self.branches.values().rev().skip(1);
+        newer.zip(older).find(|(newer, older)| older.place() > newer.follows).map(|(_, older)| older)
+    }
+
+    /// A log will not refer to a roster again without writing it again.
+    pub fn unlist_roster(&mut self, roster: Digest, log: LogId) {
+        if let Some(logs) = self.roster_logs.get_mut(&roster) {
+            logs.remove(&log);
+            if logs.is_empty() {
+                self.roster_logs.remove(&roster);
+            }
+        }
+    }
+
+    /// The alert that stands for another one: its smallest known twin, or itself.
+    pub fn target(&self, alert: AlertId) -> AlertId {
+        self.merged.get(&alert).map_or(alert, |(_, smallest)| *smallest)
+    }
+
+    /// Two alerts are one from now on: the smaller stands for both, and whatever closes one closes both.
+    fn link(&mut self, alert: AlertId, code: Option<Code>, into: AlertId) {
+        if self.is_finished(self.target(into)) {
+            self.close(alert);
+        } else {
+            self.unite_all(alert, code, into);
+        }
+    }
+
+    fn unite_all(&mut self, alert: AlertId, code: Option<Code>, into: AlertId) {
+        let (one, other) = (self.target(alert), self.target(into));
+        if one != other {
+            self.unite(one.min(other), one.max(other));
+        }
+        if let Some((known, _)) = self.merged.get_mut(&alert) {
+            *known = known.or(code);
+        }
+    }
+
+    fn unite(&mut self, smaller: AlertId, larger: AlertId) {
+        let open = self.open.remove(&larger);
+        let code = open.as_ref().map(|open| open.alert.code);
+        let facts = open.map(|open| open.facts).or_else(|| self.early.remove(&larger)).unwrap_or_default();
+        match self.open.get_mut(&smaller) {
+            Some(open) => open.facts.merge_twin(&facts),
+            None => self.early.entry(smaller).or_default().merge_twin(&facts),
+        }
+        for (_, smallest) in self.merged.values_mut().filter(|(_, smallest)| *smallest == larger) {
+            *smallest = smaller;
+        }
+        self.merged.insert(larger, (code, smaller));
+    }
+
+    /// Nothing will ever be open under that id again.
+    fn is_finished(&self, alert: AlertId) -> bool {
+        let absent = !self.open.contains_key(&alert) && !self.merged.contains_key(&alert);
+        absent && !self.unseen(alert.0) || self.early_closed.contains(&alert)
+    }
+
     fn accept(&mut self, id: AlertId, at: Wall, alert: &Arc<Alert>) {
+        if let Some((code, _)) = self.merged.get_mut(&id) {
+            *code = Some(alert.code); // It was known to be a twin before it was seen.
+            return;
+        }
         let mut facts = self.early.remove(&id).unwrap_or_default();
         // The acceptance is the firing of the first step: whoever holds the record knows that people are to be told.
         facts.fire(StepKey::default(), &Fired { at, late: Duration::ZERO, empty: false, by: None });
@@ -360,15 +509,26 @@ impl State {
         }
     }
 
+    /// Closes an alert and its twins.
     fn close(&mut self, alert: AlertId) {
-        self.open.remove(&alert);
-        self.early.remove(&alert);
-        if alert.0.seq >= self.applied(alert.0.log) {
-            self.early_closed.insert(alert);
+        let target = self.target(alert);
+        let twins = self.merged.extract_if(.., |_, (_, smallest)| *smallest == target);
+        let mut closed: Vec<AlertId> = twins.map(|(twin, _)| twin).collect();
+        closed.push(target);
+        for alert in closed {
+            self.open.remove(&alert);
+            self.early.remove(&alert);
+            if self.unseen(alert.0) {
+                self.early_closed.insert(alert);
+            }
         }
     }
 
     fn befall(&mut self, alert: AlertId, id: RecordId, entry: &Entry) {
+        if matches!(entry.record, Record::StepFired { .. }) && self.merged.contains_key(&alert) {
+            return; // A twin's steps are its own.
+        }
+        let alert = self.target(alert);
         if let Some(open) = self.open.get_mut(&alert) {
             open.facts.apply(id, entry.at, &entry.record);
         } else if alert.0.seq >= self.applied(alert.0.log) && !self.early_closed.contains(&alert) {
@@ -393,6 +553,16 @@ impl State {
         for (mine, theirs) in [(self, other), (other, self)] {
             joined.take(mine, theirs);
         }
+        for (alert, (code, into)) in self.merged.iter().chain(&other.merged) {
+            joined.unite_all(*alert, *code, *into);
+        }
+        for (mine, theirs) in [(self, other), (other, self)] {
+            for (alert, (_, into)) in &mine.merged {
+                if theirs.is_finished(*alert) || theirs.is_finished(*into) {
+                    joined.close(*alert);
+                }
+            }
+        }
         joined.settle();
         joined
     }
@@ -400,7 +570,7 @@ impl State {
     /// Adds what `mine` has and `theirs` does not know to be finished.
     fn take(&mut self, mine: &Self, theirs: &Self) {
         for (id, open) in &mine.open {
-            if theirs.open.contains_key(id) || theirs.unseen(id.0) && !theirs.early_closed.contains(id) {
+            if !theirs.is_finished(*id) {
                 match self.open.get_mut(id) {
                     Some(joined) => joined.facts.merge(&open.facts),
                     None => drop(self.open.insert(*id, open.clone())),
@@ -410,7 +580,7 @@ impl State {
         for (id, facts) in &mine.early {
             if let Some(open) = self.open.get_mut(id) {
                 open.facts.merge(facts);
-            } else if theirs.open.contains_key(id) || theirs.unseen(id.0) {
+            } else if !theirs.is_finished(*id) {
                 self.early.entry(*id).or_default().merge(facts);
             }
         }
@@ -425,9 +595,27 @@ impl State {
         for (id, roster) in &mine.rosters {
             self.rosters.entry(*id).or_insert_with(|| Arc::clone(roster));
         }
-        if (mine.edition.term, mine.edition.version) > (self.edition.term, self.edition.version) {
-            self.edition = mine.edition.clone();
+        for (id, logs) in &mine.roster_logs {
+            // Who has seen more of a log knows whether it still refers to a roster.
+            let logs = logs.iter().filter(|log| mine.applied(**log) >= theirs.applied(**log));
+            let mut logs = logs.copied().peekable();
+            if logs.peek().is_some() {
+                self.roster_logs.entry(*id).or_default().extend(logs);
+            }
         }
+        for (duty, held) in &mine.duties {
+            let slot = self.duties.entry(duty.clone()).or_insert_with(|| held.clone());
+            if *slot < *held {
+                slot.clone_from(held);
+            }
+        }
+        for (node, member) in &mine.members {
+            self.enrol(*node, member.clone());
+        }
+        if mine.conduct > self.conduct {
+            self.conduct = mine.conduct.clone();
+        }
+        mine.branches.values().for_each(|edition| self.publish(edition));
     }
 
     fn unseen(&self, id: RecordId) -> bool {
@@ -443,6 +631,9 @@ impl State {
                 self.early.insert(id, facts);
             }
         }
+        let over: Vec<AlertId> =
+            self.merged.values().map(|(_, into)| *into).filter(|into| self.is_finished(*into)).collect();
+        self.merged.retain(|_, (_, into)| !over.contains(into));
         let applied = &self.applied;
         let unseen = |id: &RecordId| id.seq >= applied.get(&id.log).copied().unwrap_or(0);
         self.early_closed.retain(|id| unseen(&id.0));
@@ -486,9 +677,16 @@ fn names_the_future(id: RecordId, record: &Record) -> bool {
         | Record::Closed { .. }
         | Record::Pause { .. }
         | Record::Claim(_)
+        | Record::Release { .. }
+        | Record::Duty(_)
+        | Record::RosterDropped { .. }
+        | Record::PeerState { .. }
+        | Record::Member { .. }
+        | Record::Conduct { .. }
         | Record::Directory { .. }
         | Record::Provider { .. }
         | Record::Note { .. } => false,
+        Record::Merged { alert, into, .. } => alert == into || into.0.log == id.log && into.0.seq > id.seq,
     };
     resumes_later || record.alert(id).is_some_and(|alert| alert.0.log == id.log && alert.0.seq > id.seq)
 }

@@ -39,7 +39,7 @@ impl Dispatch {
         let failing = self.channels.iter().filter(|(_, channel)| !self.works(now, channel));
         let avoid = failing.map(|(name, _)| name.clone()).collect();
         let binding = Binding { to, policy: None, templates: Vec::new(), avoid, system: true };
-        let bound = if binding.to.is_empty() { None } else { self.bind(&binding).ok() };
+        let bound = if binding.to.is_empty() { None } else { self.bind(now, &binding, out).ok() };
         let Some(roster) = bound else {
             let what = format!("nobody to tell: {summary}; name somebody in settings.operators").into();
             self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
@@ -205,6 +205,45 @@ impl Dispatch {
         if !abandoned.is_empty() {
             let summary = format!("{} alert(s) closed without anybody's acknowledgement", abandoned.len());
             self.tell(now, &format!("abandoned {}", named(abandoned)), &summary, &named(abandoned), out);
+        }
+    }
+
+    /// A peer is lost, or is back. One node tells of it.
+    pub(crate) fn tell_of_peer(
+        &mut self,
+        now: Now,
+        peer: base::NodeId,
+        to: ownership::Condition,
+        because: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.state.conduct.maintenance.is_some() || self.cluster.successor() != self.me.node {
+            return;
+        }
+        let member = self.cluster.members().get(&peer);
+        let name = member.map_or_else(|| peer.to_string(), |member| member.name.to_string());
+        match to {
+            ownership::Condition::Down => {
+                let mirrored = self.cluster.has_mirror();
+                let then = if mirrored {
+                    "Alerts are still kept on two disks."
+                } else {
+                    "Alerts are kept on one disk only until it is back."
+                };
+                self.told.remove(format!("peer {name} back").as_str());
+                self.tell(
+                    now,
+                    &format!("peer {name} down"),
+                    &format!("node {name} is down: {because}"),
+                    then,
+                    out,
+                );
+            }
+            ownership::Condition::Up if self.told.remove(format!("peer {name} down").as_str()).is_some() => {
+                let summary = format!("node {name} is back, and level");
+                self.tell(now, &format!("peer {name} back"), &summary, "", out);
+            }
+            ownership::Condition::Up | ownership::Condition::Unknown | ownership::Condition::CatchingUp => (),
         }
     }
 

@@ -6,8 +6,11 @@ use crate::escalation::next_step;
 use crate::provider::day;
 use crate::record::StepKey;
 use crate::state::{Open, State};
-use base::{AlertId, Mono, Name, Now};
+use base::{AlertId, Mono, Name, Now, Wall};
+use base::{LogId, NodeId};
+use ownership::{Member, PeerView, Vector};
 use selection::Health;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +69,47 @@ pub struct ProviderView {
     pub waiting: usize,
 }
 
+/// The cluster as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterView {
+    /// This boot.
+    pub me: LogId,
+    /// Who belongs to it, in no order but that of their ids.
+    pub members: BTreeMap<NodeId, Member>,
+    /// What is known of each peer.
+    pub peers: BTreeMap<NodeId, PeerView>,
+    /// The boot in control, since when by its own wall clock, and why.
+    pub control: Option<(LogId, Wall, Arc<str>)>,
+    /// This node sends what it owns; else it stands by.
+    pub active: bool,
+    /// How much of each log this node holds.
+    pub held: Vector,
+    /// How much of each log is on this node's disk.
+    pub durable: Vector,
+    /// Open alerts by the node that sends them.
+    pub owned: BTreeMap<NodeId, usize>,
+}
+
 impl Dispatch {
+    /// The cluster as this node sees it; nobody but this node, if it is alone.
+    pub fn cluster(&self, now: Now) -> ClusterView {
+        let mut owned = BTreeMap::new();
+        for run in self.runs.values() {
+            *owned.entry(run.owner.node).or_default() += 1;
+        }
+        let front = self.state.duties.get(crate::adopt::FRONT);
+        ClusterView {
+            me: self.me,
+            members: self.cluster.members().clone(),
+            peers: self.cluster.views(now.mono).collect(),
+            control: front.map(|(_, holder, since, because)| (*holder, *since, Arc::clone(because))),
+            active: self.active,
+            held: self.state.applied.clone(),
+            durable: self.durable.clone(),
+            owned,
+        }
+    }
+
     /// The fold of all records.
     pub fn state(&self) -> &State {
         &self.state
@@ -86,14 +129,19 @@ impl Dispatch {
     pub fn idle(&self) -> bool {
         let books = self.state.open.is_empty() && self.state.early.is_empty() && self.runs.is_empty();
         let due = self.steps_due.is_empty() && self.lapses_due.is_empty() && self.retries_due.is_empty();
-        let found = self.fingerprints.is_empty() && self.open_codes.is_empty();
-        books && due && found && self.held.is_empty() && self.channels.values().all(|c| c.lane.is_empty())
+        let found = self.marks.is_empty() && self.open_codes.is_empty();
+        books
+            && due
+            && found
+            && self.held.is_empty()
+            && self.answers.is_empty()
+            && self.channels.values().all(|c| c.lane.is_empty())
     }
 
     /// Nothing is on its way out, and nobody waits for an answer: the node may stop without interrupting
     /// anything.
     pub fn is_drained(&self) -> bool {
-        self.held.is_empty() && self.runs.values().all(|run| run.in_flight == 0)
+        self.held.is_empty() && self.answers.is_empty() && self.runs.values().all(|run| run.in_flight == 0)
     }
 
     /// New alerts are refused, because the disk is full.

@@ -6,8 +6,8 @@
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Address, Directory, Edition, Policy};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, End, Entry, Fired,
-    Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Why,
+    Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, Duty, End, Entry,
+    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Why,
 };
 use dispatch::state::{Poison, State};
 use proptest::prelude::*;
@@ -44,7 +44,7 @@ struct Seed {
 }
 
 fn seeds() -> impl Strategy<Value = Vec<Vec<Seed>>> {
-    let seed = (0u8..20, (0..WRITERS, 0usize..14), 0u64..6).prop_map(|(kind, about, other)| Seed {
+    let seed = (0u8..25, (0..WRITERS, 0usize..14), 0u64..6).prop_map(|(kind, about, other)| Seed {
         kind,
         about,
         other,
@@ -59,7 +59,33 @@ fn logs(seeds: &[Vec<Seed>]) -> Logs {
         conclude_own(writer, &mut entries);
         entries
     };
-    seeds.iter().enumerate().map(log).collect()
+    let mut logs = seeds.iter().enumerate().map(log).collect();
+    pair_twins(&mut logs);
+    logs
+}
+
+/// Lets twins be two alerts, the larger part of the smaller, known to its writer where they are its own.
+fn pair_twins(logs: &mut Logs) {
+    let mut alerts = Vec::new();
+    for (writer, entries) in logs.iter().enumerate() {
+        let accepts =
+            entries.iter().enumerate().filter(|(_, entry)| matches!(entry.record, Record::Accept(_)));
+        alerts.extend(accepts.map(|(place, _)| (writer, place)));
+    }
+    for (writer, entries) in logs.iter_mut().enumerate() {
+        for (place, entry) in entries.iter_mut().enumerate() {
+            let Record::Merged { alert, code, .. } = entry.record else { continue };
+            let known = |(of, at): &&(usize, usize)| *of != writer || *at < place;
+            let mut found: Vec<AlertId> =
+                alerts.iter().filter(known).map(|(of, at)| AlertId(id(*of, *at))).collect();
+            let by = usize::try_from(alert.0.seq).unwrap_or(0) % found.len().max(1);
+            found.rotate_left(by);
+            entry.record = match found.get(..2) {
+                Some([one, other]) => Record::Merged { alert: *one.max(other), code, into: *one.min(other) },
+                Some(_) | None => Record::Note { by: Actor::ourselves(), what: "no twins".into() },
+            };
+        }
+    }
 }
 
 /// Lets most outcomes be those of an attempt that their own writer announced before.
@@ -118,13 +144,21 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
         17 => Record::Pause { by, reason: text },
         // What resumes a pause comes after it, so the first record of a log resumes none of its own.
         18 if about != id(writer, place) => Record::Resume { pauses: vec![(about, at)], by },
+        20 | 21 => Record::Merged { alert, code: Code { letter: 'A', number: 1 }, into: alert },
+        22 => Record::Release {
+            to: about.log,
+            claims: vec![Claim { epoch: seed.other, log: about.log, from: 0, upto: about.seq }],
+        },
+        23 => Record::Duty(Duty { duty: name("front"), epoch: seed.other, to: about.log, because: text }),
+        24 => Record::RosterDropped { rosters: vec![roster(seed.other).id] },
         _ if seed.other < 3 => {
             Record::Claim(Claim { epoch: seed.other, log: about.log, from: 0, upto: about.seq })
         }
         _ => {
             // One writer at a time: no two editions share a term and a version.
             let version = (place * WRITERS + writer) as u64 + 1;
-            let edition = Edition { term: seed.other, version, directory: Arc::new(Directory::default()) };
+            let directory = Arc::new(Directory::default());
+            let edition = Edition { term: seed.other, version, writer: None, follows: (0, 0), directory };
             Record::Directory { edition, by, summary: text }
         }
     }
@@ -231,7 +265,18 @@ fn finished(logs: &Logs) -> BTreeSet<AlertId> {
         .iter()
         .flatten()
         .filter_map(|entry| if let Record::Closed { alert } = &entry.record { Some(*alert) } else { None });
-    closed.collect()
+    let mut closed: BTreeSet<AlertId> = closed.collect();
+    // What closes one twin closes the other.
+    for _ in 0..logs.iter().map(Vec::len).sum() {
+        for entry in logs.iter().flatten() {
+            if let Record::Merged { alert, into, .. } = &entry.record
+                && (closed.contains(alert) || closed.contains(into))
+            {
+                closed.extend([*alert, *into]);
+            }
+        }
+    }
+    closed
 }
 
 proptest! {

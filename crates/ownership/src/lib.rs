@@ -188,7 +188,7 @@ impl Cluster {
             return; // A boot that has been replaced still had words under way.
         }
         let mine = beat.hears == Some(self.me) || !self.rules.mutual;
-        peer.hear(now, wall, beat, (self.me, held), mine, self.rules.caught_up);
+        peer.hear((now, wall), beat, (self.me, held), (mine, self.rules.caught_up));
         self.evidence.insert(beat.boot, now);
         self.note_boot(beat.boot);
     }
@@ -273,7 +273,10 @@ impl Cluster {
     pub fn is_level(&self, seq: u64) -> bool {
         self.peers
             .iter()
-            .filter(|(node, peer)| peer.condition == Condition::Up && self.role(**node) != Role::Witness)
+            .filter(|(node, peer)| {
+                let waited = matches!(peer.condition, Condition::Up | Condition::Unknown);
+                waited && self.role(**node) != Role::Witness
+            })
             .all(|(_, peer)| peer.confirmed > seq)
     }
 
@@ -441,6 +444,22 @@ impl Cluster {
             (*log, theirs.map_or(*mine, |theirs| theirs.min(*mine)))
         };
         durable.iter().map(least).collect()
+    }
+
+    /// The boot lives and is on standby.
+    pub fn stands_by(&self, boot: LogId) -> bool {
+        let peer = self.peers.get(&boot.node);
+        peer.is_some_and(|peer| peer.condition.is_alive() && peer.boot == Some(boot) && peer.standby)
+    }
+
+    /// All that the boot ever wrote is here: a later one of its node is level with us, or the node does not
+    /// belong to the cluster.
+    pub fn is_complete(&self, boot: LogId) -> bool {
+        if boot.node == self.me.node {
+            return boot < self.me;
+        }
+        let Some(peer) = self.peers.get(&boot.node) else { return true };
+        peer.condition == Condition::Up && peer.boot.is_some_and(|living| living > boot)
     }
 
     /// When the clock alone changes something next.

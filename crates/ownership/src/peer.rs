@@ -73,6 +73,7 @@ pub struct PeerView {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one peer")]
 pub(crate) struct Peer {
     pub(crate) condition: Condition,
     pub(crate) because: Arc<str>,
@@ -142,12 +143,10 @@ impl Peer {
 
     pub(crate) fn hear(
         &mut self,
-        now: Mono,
-        wall: Wall,
+        (now, wall): (Mono, Wall),
         beat: &Heartbeat,
         (me, held): (LogId, &Vector),
-        mutual: bool,
-        caught_up: bool,
+        (mutual, caught_up): (bool, bool),
     ) {
         if self.boot != Some(beat.boot) {
             self.replace(beat.boot);

@@ -16,8 +16,8 @@ use dispatch::input::Acknowledge;
 use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Then, Via};
 use dispatch::state::State;
 use dispatch::{
-    Answer, Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Ticket, Timings,
-    Which,
+    Answer, Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings,
+    Ticket, Which,
 };
 use model::Model;
 use rng::Rng;
@@ -340,6 +340,9 @@ impl Walk {
                 }
                 Effect::Answer { ticket, answer } => self.answer(ticket, &answer),
                 Effect::Forget { alerts, rosters } => self.forget(&alerts, &rosters),
+                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => {
+                    unreachable!("this node is alone")
+                }
             }
         }
     }
@@ -383,7 +386,7 @@ impl Walk {
             self.rows.insert(id, entry);
         }
         self.upto.insert(self.log, self.stored);
-        self.handle(Input::Stored { upto: self.stored, copies: 1 });
+        self.handle(Input::Stored { log: self.log, upto: self.stored });
     }
 
     fn crash(&mut self) {
@@ -447,5 +450,5 @@ fn start(
 ) -> Dispatch {
     let identity = Identity { log, letter: 'A', version: "test".into(), because: "walk".into() };
     let specs = providers.iter().map(|(spec, _)| spec.clone()).collect();
-    Dispatch::start(identity, Timings::default(), known, specs, now, effects)
+    Dispatch::start(identity, Settings::default(), known, specs, now, effects)
 }

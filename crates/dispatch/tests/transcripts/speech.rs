@@ -58,6 +58,13 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         Record::Pause { by, reason } => format!("paused by {}: {reason}", who(by)),
         Record::Resume { by, .. } => format!("resumed by {}", who(by)),
         Record::Claim(claim) => format!("took over what the last run left, epoch {}", claim.epoch),
+        Record::Release { .. }
+        | Record::Duty(_)
+        | Record::Merged { .. }
+        | Record::RosterDropped { .. }
+        | Record::PeerState { .. }
+        | Record::Member { .. }
+        | Record::Conduct { .. } => return None,
         Record::Directory { edition, .. } => format!("directory version {}", edition.version),
         Record::Provider { provider, to, because } => format!("provider {provider} is {to}: {because}"),
         Record::Note { what, .. } => format!("trail: {what}"),
@@ -156,6 +163,11 @@ pub(crate) fn answer(codes: &CodesKnown, answer: &Answer) -> String {
 
 fn refused(refusal: &Refusal) -> String {
     match refusal {
+        Refusal::NotPrimary { .. }
+        | Refusal::Solo
+        | Refusal::Witness
+        | Refusal::Blocked { .. }
+        | Refusal::UnknownNode { .. } => "refused by the cluster".into(),
         Refusal::UnknownTarget { name } => format!("nobody is called {name}"),
         Refusal::UnknownPolicy { name } => format!("no policy is called {name}"),
         Refusal::NoRoute => "no route matches and there are no operators".into(),

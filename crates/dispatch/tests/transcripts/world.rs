@@ -9,7 +9,7 @@ use dispatch::input::Acknowledge;
 use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Via};
 use dispatch::state::State;
 use dispatch::{
-    Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Ticket, Timings, Which,
+    Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings, Ticket, Which,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -330,6 +330,9 @@ impl World {
                     self.say(format!("answered: {text}"));
                 }
                 Effect::Forget { alerts, rosters } => self.forget(&alerts, &rosters),
+                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => {
+                    unreachable!("this node is alone")
+                }
             }
         }
         for delivery in &deliveries {
@@ -357,13 +360,13 @@ impl World {
 
     fn sync(&mut self) {
         let Some((last, _)) = self.unsynced.last() else { return };
-        let upto = last.seq + 1;
-        self.upto.insert(last.log, upto);
+        let (log, upto) = (last.log, last.seq + 1);
+        self.upto.insert(log, upto);
         for (id, entry) in std::mem::take(&mut self.unsynced) {
             self.rows.insert(id, entry.clone());
             self.history.push((id, entry));
         }
-        self.inputs.push_back(Input::Stored { upto, copies: 1 });
+        self.inputs.push_back(Input::Stored { log, upto });
     }
 
     fn forget(&mut self, alerts: &[AlertId], rosters: &[base::Digest]) {
@@ -436,7 +439,7 @@ impl World {
         let specs = self.providers.iter().map(|provider| provider.spec.clone()).collect();
         let mut effects = Vec::new();
         let now = self.now();
-        let core = Dispatch::start(identity, Timings::default(), (state, past), specs, now, &mut effects);
+        let core = Dispatch::start(identity, Settings::default(), (state, past), specs, now, &mut effects);
         self.core = Some(core);
         self.execute(effects);
         for provider in &self.providers {

@@ -1,0 +1,447 @@
+//! What peers say, and what it means for what is under way; what we say to them.
+//!
+//! A peer's record changes the state by the same `apply` as our own. What follows here is only the part that
+//! is not durable: whose turn it is, which timers run, what is queued.
+
+use crate::clock::Moment;
+use crate::input::{PeerEvent, Snapshot};
+use crate::keys::Known;
+use crate::record::{Actor, Alert, Entry, Outcome, Record, StepKey, Why};
+use crate::run::Turn;
+use crate::{Dispatch, Effect};
+use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
+use ownership::{Condition, Heartbeat, Hello, Own, Vector, holds};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Heartbeats after which one has whole vectors again.
+const WHOLE_EVERY: u64 = 10;
+
+/// When peers are to hear from us, and what of ours is not on disk yet.
+#[derive(Debug, Default)]
+pub(crate) struct Keepalive {
+    due: Mono,
+    beats: u64,
+    /// Something became durable that the peers wait to hear of.
+    pub(crate) news: bool,
+    /// The oldest write that is not on disk: our log below this, since then.
+    unsynced: Option<(u64, Mono)>,
+}
+
+impl Keepalive {
+    pub(crate) fn append(&mut self, now: Mono, next: u64) {
+        self.unsynced.get_or_insert((next, now));
+    }
+
+    /// Our log is durable below `upto`, and goes on to `next`.
+    pub(crate) fn settle(&mut self, upto: u64, next: u64) {
+        if let Some((mark, since)) = self.unsynced
+            && upto >= mark
+        {
+            // The rest was written later; when exactly is not kept, so it counts from where it could.
+            self.unsynced = (upto < next).then_some((next, since.max(self.due)));
+        }
+    }
+}
+
+impl Dispatch {
+    /// Something about a peer.
+    pub(crate) fn listen(&mut self, now: Now, peer: NodeId, event: PeerEvent, out: &mut Vec<Effect>) {
+        match event {
+            PeerEvent::Connected => {
+                self.cluster.connected(peer);
+                let heartbeat = self.heartbeat(now, peer, true);
+                out.push(Effect::Hello { to: peer, hello: self.hello(heartbeat) });
+            }
+            PeerEvent::Disconnected => self.cluster.disconnected(peer),
+            PeerEvent::Gone => {
+                if let Some(change) = self.cluster.gone(peer) {
+                    self.note_change(now, change, out);
+                }
+            }
+            PeerEvent::Hello(hello) => {
+                self.hear(now, peer, &hello.heartbeat);
+                self.cluster.greet(peer, &hello);
+                self.keepalive.news = true; // So that it learns at once that we hear it.
+            }
+            PeerEvent::Beat(beat) => self.hear(now, peer, &beat),
+            PeerEvent::Records { log, first, entries } => self.take_records(now, log, first, entries, out),
+            PeerEvent::Snapshot(snapshot) => self.take_snapshot(now, peer, *snapshot, out),
+        }
+    }
+
+    fn hear(&mut self, now: Now, peer: NodeId, beat: &Heartbeat) {
+        self.cluster.hear(now.mono, now.wall, peer, beat, &self.state.applied);
+    }
+
+    fn hello(&self, heartbeat: Heartbeat) -> Hello {
+        let served = self.channels.iter().filter(|(_, channel)| channel.selection.is_some());
+        let channels = served.map(|(name, _)| name.clone()).collect();
+        Hello { version: Arc::clone(&self.version), channels, heartbeat }
+    }
+
+    fn heartbeat(&mut self, now: Now, to: NodeId, whole: bool) -> Heartbeat {
+        let unsynced = self.keepalive.unsynced.map_or(Duration::ZERO, |(_, since)| now.mono.since(since));
+        let own = Own { durable: &self.durable, held: &self.state.applied, unsynced, standby: !self.active };
+        self.cluster.heartbeat(now.mono, now.wall, to, own, whole)
+    }
+
+    /// Looks who is alive, and says that we are.
+    pub(crate) fn keep_alive(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if self.cluster.is_alone() {
+            return;
+        }
+        for change in self.cluster.tick(now.mono, &self.state.applied, self.own_durable()) {
+            self.note_change(now, change, out);
+        }
+        let due = now.mono >= self.keepalive.due;
+        if !due && !self.keepalive.news {
+            return;
+        }
+        self.keepalive.news = false;
+        let whole = due && self.keepalive.beats.is_multiple_of(WHOLE_EVERY);
+        if due {
+            self.keepalive.due = now.mono + self.cluster.timings().heartbeat;
+            self.keepalive.beats += 1;
+        }
+        let peers: Vec<NodeId> = self.cluster.peers().collect();
+        for to in peers {
+            let beat = self.heartbeat(now, to, whole);
+            out.push(Effect::Beat { to, beat });
+        }
+    }
+
+    pub(crate) fn keepalive_deadline(&self) -> Option<Mono> {
+        let due = (!self.cluster.is_alone()).then_some(self.keepalive.due);
+        due.into_iter().chain(self.cluster.deadline()).min()
+    }
+
+    fn note_change(&mut self, now: Now, change: ownership::Change, out: &mut Vec<Effect>) {
+        let ownership::Change { peer, to, because } = change;
+        self.append(now, Record::PeerState { peer, to, because: Arc::clone(&because) }, out);
+        self.tell_of_peer(now, peer, to, &because, out);
+    }
+
+    /// Sends peers what they lack.
+    pub(crate) fn ship(&mut self, out: &mut Vec<Effect>) {
+        if self.cluster.is_alone() {
+            return;
+        }
+        let peers: Vec<NodeId> = self.cluster.peers().collect();
+        for to in peers {
+            let shipments = self.cluster.ship(to, &self.state.applied, &self.base);
+            out.extend(shipments.into_iter().map(|shipment| Effect::Ship { to, shipment }));
+        }
+    }
+
+    fn take_records(&mut self, now: Now, log: LogId, first: u64, entries: Vec<Entry>, out: &mut Vec<Effect>) {
+        if log == self.me || self.is_witness() {
+            return;
+        }
+        self.cluster.note_log(log, now.mono);
+        for (seq, entry) in (first..).zip(entries) {
+            let expected = self.state.applied(log);
+            if seq > expected {
+                break; // What lies between is on its way, or is sent again when the connection is made anew.
+            }
+            if seq == expected {
+                self.fold(now, RecordId { log, seq }, entry, out);
+            }
+        }
+    }
+
+    /// Folds in a peer's record, and does what follows from it.
+    fn fold(&mut self, now: Now, id: RecordId, entry: Entry, out: &mut Vec<Effect>) {
+        let alert = entry.record.alert(id).map(|alert| self.state.target(alert));
+        let bound = alert.and_then(|alert| self.state.open.get(&alert)).map(|open| Arc::clone(&open.alert));
+        let applied = self.state.apply(id, &entry);
+        if applied.is_err() {
+            // It says what cannot be. It is kept, so that the log goes on, and does nothing.
+            self.state.pass_over(id);
+        }
+        let (at, record) = (entry.at, entry.record.clone());
+        out.push(Effect::Append { id, entry });
+        if applied.is_err() {
+            let what =
+                format!("record {id} of a peer says what cannot be; it is kept and has no effect").into();
+            self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
+            return;
+        }
+        match (&record, alert, bound) {
+            (Record::Accept(_), Some(alert), _) => self.met(now, alert, at, out),
+            (Record::Closed { .. }, Some(alert), Some(bound)) => {
+                self.withdraw(alert, |_| true);
+                self.drop_run(alert, &bound);
+            }
+            (Record::Merged { alert, into, .. }, _, Some(bound)) => {
+                self.merged(now, *alert, &bound, *into, out);
+            }
+            (record, Some(alert), _) => self.befell(now, alert, id, at, record, out),
+            (record, None, _) => self.changed(now, id.log, record, out),
+        }
+    }
+
+    /// A peer accepted an alert.
+    fn met(&mut self, now: Now, alert: AlertId, at: Wall, out: &mut Vec<Effect>) {
+        let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) else { return };
+        if let Some((key, digest)) = &bound.key
+            && self.keys.find(&bound.source, key).is_none()
+        {
+            let known = Known { digest: *digest, alert, code: bound.code };
+            self.keys.insert(now, &bound.source, key, known);
+        }
+        let Some(roster) = self.state.rosters.get(&bound.roster).map(Arc::clone) else {
+            self.tell_of_lost(now, &[bound.code], out);
+            return;
+        };
+        self.begin(now, alert, roster);
+        let moment = self.moment(now, alert.0.log.node, at);
+        self.fired_then(now, alert, moment, true);
+        self.refresh(now, alert, out);
+        self.meet_twin(now, alert, out);
+    }
+
+    /// When `at` was, by the clock of another node, on ours.
+    pub(crate) fn moment(&self, now: Now, node: NodeId, at: Wall) -> Moment {
+        let ahead = if node == self.me.node { Some(0) } else { self.cluster.ahead(node) };
+        // Of a node that we never heard nobody knows what its clock says: it counts from now.
+        ahead.map_or(Moment::now(now), |ahead| Moment::of(now, Wall(at.0.saturating_sub(ahead))))
+    }
+
+    /// A step of an alert fired then, wherever it did.
+    fn fired_then(&mut self, now: Now, alert: AlertId, moment: Moment, first: bool) {
+        let active = self.clock.at(now.mono);
+        let Some(run) = self.runs.get_mut(&alert) else { return };
+        run.fired_at = moment;
+        run.fired = active.minus(moment.age(now));
+        if first {
+            run.accepted_at = moment;
+        }
+    }
+
+    /// Something befell an alert that is open here.
+    fn befell(
+        &mut self,
+        now: Now,
+        alert: AlertId,
+        id: RecordId,
+        at: Wall,
+        record: &Record,
+        out: &mut Vec<Effect>,
+    ) {
+        match record {
+            Record::StepFired { step, fired, .. } if !fired.empty => {
+                let moment = self.moment(now, id.log.node, at);
+                self.fired_then(now, alert, moment, false);
+                self.step_seen(alert, *step);
+            }
+            Record::Ack { .. } => {
+                let first = self.runs.get(&alert).is_some_and(|run| run.acked_at.is_none());
+                self.refresh(now, alert, out);
+                if first {
+                    self.fan_ack(alert, id);
+                }
+            }
+            Record::Comment { .. } => self.fan_comment(alert, id),
+            Record::End { end, .. } => {
+                if let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) {
+                    self.unlist(alert, &bound);
+                }
+                self.withdraw(alert, |_| true);
+                if end.why == Why::Resolved {
+                    self.fan_end(alert);
+                }
+            }
+            Record::Intent { sends, .. } => {
+                for send in sends {
+                    if let Some(provider) = self.providers.get_mut(&send.provider) {
+                        provider.count(now, 1);
+                    }
+                }
+            }
+            Record::Done { outcomes, .. } => {
+                let accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. });
+                if outcomes.iter().any(|concluded| accepted(&concluded.outcome))
+                    && let Some(run) = self.runs.get_mut(&alert)
+                {
+                    run.told = true;
+                }
+            }
+            Record::Start { .. }
+            | Record::Roster(_)
+            | Record::Accept(_)
+            | Record::Update { .. }
+            | Record::StepFired { .. }
+            | Record::Closed { .. }
+            | Record::Pause { .. }
+            | Record::Resume { .. }
+            | Record::Claim(_)
+            | Record::Release { .. }
+            | Record::Duty(_)
+            | Record::Merged { .. }
+            | Record::RosterDropped { .. }
+            | Record::PeerState { .. }
+            | Record::Member { .. }
+            | Record::Conduct { .. }
+            | Record::Directory { .. }
+            | Record::Provider { .. }
+            | Record::Note { .. } => (),
+        }
+        self.refresh(now, alert, out);
+    }
+
+    fn step_seen(&mut self, alert: AlertId, step: StepKey) {
+        if self.runs.get(&alert).is_some_and(|run| run.turn == Turn::Ours) {
+            self.fan_step(alert, step);
+        }
+    }
+
+    /// Something changed that is about no alert in particular.
+    fn changed(&mut self, now: Now, log: LogId, record: &Record, out: &mut Vec<Effect>) {
+        match record {
+            Record::Claim(claim) => self.reassign(now, std::slice::from_ref(claim)),
+            Record::Release { claims, .. } => self.reassign(now, claims),
+            Record::Pause { .. } | Record::Resume { .. } => self.follow_pauses(now),
+            Record::Directory { .. } => {
+                self.bindings.clear();
+                self.forget_rosters(now, out);
+            }
+            Record::RosterDropped { .. } => self.forget_rosters(now, out),
+            Record::Member { .. } => self.enrol(now),
+            Record::Start { .. } => self.cluster.note_log(log, now.mono),
+            Record::Roster(_)
+            | Record::Accept(_)
+            | Record::Update { .. }
+            | Record::StepFired { .. }
+            | Record::Intent { .. }
+            | Record::Done { .. }
+            | Record::Ack { .. }
+            | Record::Comment { .. }
+            | Record::End { .. }
+            | Record::Closed { .. }
+            | Record::Duty(_)
+            | Record::Merged { .. }
+            | Record::PeerState { .. }
+            | Record::Conduct { .. }
+            | Record::Provider { .. }
+            | Record::Note { .. } => (),
+        }
+    }
+
+    /// The clock of escalation stands still while any pause does.
+    fn follow_pauses(&mut self, now: Now) {
+        if self.state.pauses.is_empty() {
+            self.clock.resume(now.mono);
+            self.pause_alarm = None;
+        } else if !self.clock.is_paused() {
+            self.clock.pause(now.mono);
+            self.pause_alarm = Some(now.mono);
+        }
+    }
+
+    /// Who belongs to the cluster, as the records say; as the data folder says, until they do.
+    pub(crate) fn enrol(&mut self, now: Now) {
+        let listed = self.state.members.iter();
+        let members = listed.filter_map(|(node, (_, member))| Some((*node, member.clone()?)));
+        let mut members: std::collections::BTreeMap<_, _> = members.collect();
+        if members.is_empty() {
+            members = self.seeds.iter().map(|member| (member.node, member.clone())).collect();
+        }
+        self.cluster.enrol(members, now.mono);
+    }
+
+    /// Makes all that a peer knows ours as well.
+    fn take_snapshot(&mut self, now: Now, from: NodeId, snapshot: Snapshot, out: &mut Vec<Effect>) {
+        let Snapshot { state, keys } = snapshot;
+        let unknown_of_ours = state.applied(self.me) > self.state.applied(self.me);
+        if unknown_of_ours || holds(&self.state.applied, &state.applied) || self.is_witness() {
+            return;
+        }
+        for log in state.applied.keys() {
+            self.cluster.note_log(*log, now.mono);
+        }
+        let joined = self.state.join(&state);
+        let finished: BTreeSet<AlertId> =
+            self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert)).collect();
+        let before = std::mem::replace(&mut self.state, joined);
+        for alert in &finished {
+            if let Some(open) = before.open.get(alert) {
+                self.withdraw(*alert, |_| true);
+                self.drop_run(*alert, &open.alert);
+            }
+        }
+        out.push(Effect::Merge { from, finished: finished.into_iter().collect() });
+        for key in keys {
+            if self.keys.find(&key.source, &key.key).is_none() {
+                let known = Known { digest: key.digest, alert: key.alert, code: key.code };
+                self.keys.insert(Now { wall: key.at, ..now }, &key.source, &key.key, known);
+            }
+        }
+        self.rebuild(now, &before.open, out);
+        self.bindings.clear();
+        self.follow_pauses(now);
+        self.enrol(now);
+    }
+
+    /// Sets up what is under way for alerts that a snapshot brought or changed.
+    fn rebuild(
+        &mut self,
+        now: Now,
+        before: &std::collections::BTreeMap<AlertId, crate::state::Open>,
+        out: &mut Vec<Effect>,
+    ) {
+        let changed: Vec<(AlertId, Wall, Arc<Alert>)> = self
+            .state
+            .open
+            .iter()
+            .filter(|(alert, open)| before.get(alert) != Some(open))
+            .map(|(alert, open)| (*alert, open.at, Arc::clone(&open.alert)))
+            .collect();
+        for (alert, at, bound) in changed {
+            if self.runs.contains_key(&alert) {
+                self.backdate(now, alert);
+                if self.runs.get(&alert).is_some_and(|run| run.turn == Turn::Ours) {
+                    self.fan_all(now, alert);
+                }
+                self.refresh(now, alert, out);
+            } else if self.state.rosters.contains_key(&bound.roster) {
+                self.met(now, alert, at, out);
+                self.backdate(now, alert);
+            } else {
+                self.tell_of_lost(now, &[bound.code], out);
+            }
+        }
+        for alert in self.runs.keys().copied().collect::<Vec<_>>() {
+            self.reassess(now, alert);
+        }
+    }
+
+    /// Looks at an alert's facts again: who acknowledged, whether it is over, when its next step is due.
+    pub(crate) fn refresh(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
+        self.recount(now, alert);
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        let stop = run.roster.policy.unsent == crate::directory::Unsent::Stop
+            || run.mode() == crate::directory::Mode::Recall;
+        let (acknowledged, ended) = (run.acknowledged(&open.facts), open.facts.end().is_some());
+        if ended {
+            self.withdraw(alert, |purpose| purpose != crate::record::Purpose::End);
+        } else if acknowledged && stop {
+            self.withdraw(alert, |purpose| matches!(purpose, crate::record::Purpose::Alert(_)));
+        }
+        self.schedule(alert);
+        self.set_lapse(alert);
+        self.settle(now, alert, out);
+    }
+
+    /// How much of each log every member has on disk.
+    pub fn floor(&self) -> Vector {
+        self.cluster.floor(&self.durable)
+    }
+
+    /// The condition of each peer that is not level: what a switch-over has to wait for.
+    pub(crate) fn not_level(&self) -> Vec<(NodeId, Condition)> {
+        let conditions = self.cluster.peers().filter_map(|node| Some((node, self.cluster.condition(node)?)));
+        conditions.filter(|(_, condition)| *condition != Condition::Up).collect()
+    }
+}

@@ -1,0 +1,139 @@
+//! The same notice at several nodes: Prometheus posts to all of them, and a client that got no answer tries the
+//! next host. One of the twins is sent; the codes of all stay valid.
+//!
+//! Which one: the one with the smallest id, so that all nodes choose the same without asking. Who owns a larger
+//! one writes that it is part of the smaller, which from then on knows whom the larger one told.
+
+use crate::directory::Address;
+use crate::record::{Actor, Alert, Purpose, Record, StepKey};
+use crate::run::Turn;
+use crate::state::Open;
+use crate::{Dispatch, Effect};
+use base::{AlertId, Digest, Hasher, Name, Now};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What makes two alerts the same: the fingerprint, and the idempotency key with the digest of its request.
+fn marks(alert: &Alert) -> impl Iterator<Item = Digest> {
+    let key = alert.key.as_ref().map(|(key, digest)| {
+        Hasher::new("key").text(alert.source.as_str()).text(key).bytes(&digest.0).finish()
+    });
+    alert.fingerprint.into_iter().chain(key)
+}
+
+/// Whom an alert or a twin of it told of which step. A twin told them under other identities.
+pub(crate) fn told(open: &Open) -> BTreeSet<(Name, Address, StepKey)> {
+    let told = open.facts.sent.values().filter(|sent| sent.concluded());
+    told.filter_map(|sent| match sent.purpose {
+        Purpose::Alert(step) => Some((sent.recipient.clone(), sent.address.clone(), step)),
+        Purpose::Acknowledgement(_) | Purpose::Comment(_) | Purpose::End => None,
+    })
+    .collect()
+}
+
+impl Dispatch {
+    /// Files an open alert under what makes it the same as others.
+    pub(crate) fn list(&mut self, id: AlertId, alert: &Alert) {
+        for mark in marks(alert) {
+            self.marks.entry(mark).or_default().insert(id);
+        }
+    }
+
+    /// The same trouble from here on is a new alert.
+    pub(crate) fn unlist(&mut self, id: AlertId, alert: &Alert) {
+        for mark in marks(alert) {
+            if let Some(twins) = self.marks.get_mut(&mark) {
+                twins.remove(&id);
+                if twins.is_empty() {
+                    self.marks.remove(&mark);
+                }
+            }
+        }
+    }
+
+    /// The open alert of that fingerprint.
+    pub(crate) fn same(&self, fingerprint: Digest) -> Option<AlertId> {
+        self.marks.get(&fingerprint).and_then(|twins| twins.first().copied())
+    }
+
+    /// The smaller twin of an alert.
+    fn smaller_twin(&self, alert: AlertId) -> Option<AlertId> {
+        let open = self.state.open.get(&alert)?;
+        let twins = marks(&open.alert).filter_map(|mark| self.marks.get(&mark)?.first().copied());
+        twins.min().filter(|twin| *twin < alert)
+    }
+
+    /// A twin of an alert of which nothing was sent is finished: its people were told, and answered.
+    fn has_finished_twin(&self, alert: AlertId) -> bool {
+        let Some(open) = self.state.open.get(&alert).filter(|open| open.facts.sent.is_empty()) else {
+            return false;
+        };
+        let Some((key, digest)) = &open.alert.key else { return false };
+        let known = self.keys.find(&open.alert.source, key).filter(|known| known.digest == *digest);
+        known.is_some_and(|known| {
+            let id = known.alert;
+            let open = self.state.open.contains_key(&self.state.target(id));
+            id != alert && !open && self.state.applied(id.0.log) > id.0.seq
+        })
+    }
+
+    /// Ends an alert of ours that has a twin which is sent instead. False if it has none.
+    pub(crate) fn merge_twin(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) -> bool {
+        if !self.cluster.rules().aliases || self.cluster.is_alone() {
+            return false;
+        }
+        let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) else {
+            return false;
+        };
+        if let Some(into) = self.smaller_twin(alert) {
+            self.append(now, Record::Merged { alert, code: bound.code, into }, out);
+            self.merged(now, alert, &bound, into, out);
+            return true;
+        }
+        let finished = self.has_finished_twin(alert);
+        if finished {
+            let what = format!("{} is a twin of an alert that is over; it is not sent", bound.code).into();
+            self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
+            self.append(now, Record::Closed { alert }, out);
+            self.drop_run(alert, &bound);
+        }
+        finished
+    }
+
+    /// An alert became part of its twin, by our word or a peer's.
+    pub(crate) fn merged(
+        &mut self,
+        now: Now,
+        alert: AlertId,
+        bound: &Alert,
+        into: AlertId,
+        out: &mut Vec<Effect>,
+    ) {
+        self.withdraw(alert, |_| true);
+        let twins = self.end_run(alert, bound);
+        let into = self.state.target(into);
+        let Some((open, run)) = self.state.open.get(&into).zip(self.runs.get_mut(&into)) else { return };
+        run.told_elsewhere = told(open);
+        run.twins.push(alert);
+        run.twins.extend(twins);
+        self.open_codes.insert(bound.code, into);
+        self.open_codes.values_mut().filter(|of| **of == alert).for_each(|of| *of = into);
+        self.refresh(now, into, out);
+    }
+
+    /// A peer's alert arrived: if it is a twin of one of ours, one of them is enough.
+    pub(crate) fn meet_twin(&mut self, now: Now, arrived: AlertId, out: &mut Vec<Effect>) {
+        let Some(open) = self.state.open.get(&arrived) else { return };
+        let found: BTreeSet<AlertId> = marks(&open.alert)
+            .flat_map(|mark| self.marks.get(&mark).into_iter().flatten())
+            .copied()
+            .collect();
+        for twin in found {
+            let ours =
+                self.runs.get(&twin).is_some_and(|run| run.owner == self.me && run.turn != Turn::Theirs);
+            if ours {
+                self.merge_twin(now, twin, out);
+            }
+        }
+    }
+}
