@@ -101,6 +101,13 @@ impl From<ParseIntError> for IdError {
     }
 }
 
+impl FromStr for NodeId {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        Ok(Self(u32::from_str_radix(text, 16)?))
+    }
+}
+
 impl FromStr for LogId {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {

@@ -5,14 +5,16 @@
 //! added only if it is optional and an older program may pass over it; anything else is a new version.
 
 use crate::document::{Document, Rules};
+use crate::membership::{ConductForm, DutyForm, MemberForm};
 use crate::roster::{AddressForm, RosterForm};
 use crate::spell::{Form, Hex, Text, Word, mirror};
-use base::{AlertId, LogId, Name, NotificationId, RecordId, Wall};
+use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Outcome,
     Purpose, Record, Send, StepKey, Then, Via, Why,
 };
+use ownership::Condition;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +37,20 @@ pub(crate) enum RecordForm {
     Pause { by: ActorForm, reason: Arc<str> },
     Resume { pauses: Vec<PauseForm>, by: ActorForm },
     Claim(ClaimForm),
-    Directory { term: u64, version: u64, by: ActorForm, summary: Arc<str>, directory: Box<Document> },
+    Release { to: Text<LogId>, claims: Vec<ClaimForm> },
+    Duty(DutyForm),
+    Merged { alert: Text<AlertId>, code: CodeForm, into: Text<AlertId> },
+    RosterDropped { rosters: Vec<Hex> },
+    PeerState { peer: Text<NodeId>, to: Word<Condition>, because: Arc<str> },
+    Member {
+        node: Text<NodeId>,
+        generation: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        member: Option<MemberForm>,
+        by: ActorForm,
+    },
+    Conduct { conduct: ConductForm, by: ActorForm },
+    Directory(Box<EditionForm>),
     Provider { provider: Text<Name>, to: Arc<str>, because: Arc<str> },
     Note { by: ActorForm, what: Arc<str> },
 }
@@ -70,13 +85,27 @@ impl RecordForm {
             Record::Pause { by, reason } => Self::Pause { by: Form::of(by), reason: Form::of(reason) },
             Record::Resume { pauses, by } => Self::Resume { pauses: Form::of(pauses), by: Form::of(by) },
             Record::Claim(claim) => Self::Claim(Form::of(claim)),
-            Record::Directory { edition, by, summary } => Self::Directory {
-                term: edition.term,
-                version: edition.version,
+            Record::Release { to, claims } => Self::Release { to: Form::of(to), claims: Form::of(claims) },
+            Record::Duty(duty) => Self::Duty(Form::of(duty)),
+            Record::Merged { alert, code, into } => {
+                Self::Merged { alert: Form::of(alert), code: Form::of(code), into: Form::of(into) }
+            }
+            Record::RosterDropped { rosters } => Self::RosterDropped { rosters: Form::of(rosters) },
+            Record::PeerState { peer, to, because } => {
+                Self::PeerState { peer: Form::of(peer), to: Form::of(to), because: Form::of(because) }
+            }
+            Record::Member { node, generation, member, by } => Self::Member {
+                node: Form::of(node),
+                generation: *generation,
+                member: Form::of(member),
                 by: Form::of(by),
-                summary: Form::of(summary),
-                directory: Box::new(Document::from(edition.directory.as_ref())),
             },
+            Record::Conduct { conduct, by } => {
+                Self::Conduct { conduct: Form::of(conduct), by: Form::of(by) }
+            }
+            Record::Directory { edition, by, summary } => {
+                Self::Directory(Box::new(EditionForm::of(edition, by, summary)))
+            }
             Record::Provider { provider, to, because } => {
                 Self::Provider { provider: Form::of(provider), to: Form::of(to), because: Form::of(because) }
             }
@@ -113,15 +142,64 @@ impl RecordForm {
             Self::Pause { by, reason } => Record::Pause { by: by.value(), reason },
             Self::Resume { pauses, by } => Record::Resume { pauses: pauses.value(), by: by.value() },
             Self::Claim(claim) => Record::Claim(claim.value()),
-            Self::Directory { term, version, by, summary, directory } => {
-                let directory = resolve(&directory)?;
-                Record::Directory { edition: Edition { term, version, directory }, by: by.value(), summary }
+            Self::Release { to, claims } => Record::Release { to: to.value(), claims: claims.value() },
+            Self::Duty(duty) => Record::Duty(duty.value()),
+            Self::Merged { alert, code, into } => {
+                Record::Merged { alert: alert.value(), code: code.value(), into: into.value() }
             }
+            Self::RosterDropped { rosters } => Record::RosterDropped { rosters: rosters.value() },
+            Self::PeerState { peer, to, because } => {
+                Record::PeerState { peer: peer.value(), to: to.value(), because }
+            }
+            Self::Member { node, generation, member, by } => {
+                Record::Member { node: node.value(), generation, member: member.value(), by: by.value() }
+            }
+            Self::Conduct { conduct, by } => Record::Conduct { conduct: conduct.value(), by: by.value() },
+            Self::Directory(edition) => edition.value()?,
             Self::Provider { provider, to, because } => {
                 Record::Provider { provider: provider.value(), to, because }
             }
             Self::Note { by, what } => Record::Note { by: by.value(), what },
         })
+    }
+}
+
+/// An edition of the directory, who made it, and what changed.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct EditionForm {
+    term: u64,
+    version: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    writer: Option<Text<NodeId>>,
+    #[serde(default)]
+    follows: (u64, u64),
+    by: ActorForm,
+    summary: Arc<str>,
+    directory: Document,
+}
+
+impl EditionForm {
+    fn of(edition: &Edition, by: &Actor, summary: &Arc<str>) -> Self {
+        Self {
+            term: edition.term,
+            version: edition.version,
+            writer: Form::of(&edition.writer),
+            follows: edition.follows,
+            by: Form::of(by),
+            summary: Form::of(summary),
+            directory: Document::from(edition.directory.as_ref()),
+        }
+    }
+
+    fn value(self) -> Result<Record, String> {
+        let edition = Edition {
+            term: self.term,
+            version: self.version,
+            writer: self.writer.value(),
+            follows: self.follows,
+            directory: resolve(&self.directory)?,
+        };
+        Ok(Record::Directory { edition, by: self.by.value(), summary: self.summary })
     }
 }
 

@@ -50,9 +50,11 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         Record::Closed { alert } => Index { closes: Some(*alert), ..base },
         Record::Roster(roster) => Index { roster: Some(roster.id), ..base },
         Record::Directory { edition, .. } => Index { edition: Some((edition.term, edition.version)), ..base },
-        Record::Start { .. } | Record::Provider { .. } | Record::Note { .. } => {
-            Index { passing: true, ..base }
-        }
+        Record::Start { .. }
+        | Record::RosterDropped { .. }
+        | Record::PeerState { .. }
+        | Record::Provider { .. }
+        | Record::Note { .. } => Index { passing: true, ..base },
         Record::Update { .. }
         | Record::StepFired { .. }
         | Record::Done { .. }
@@ -61,6 +63,11 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         | Record::End { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
+        | Record::Merged { .. }
+        | Record::Release { .. }
+        | Record::Duty(_)
+        | Record::Member { .. }
+        | Record::Conduct { .. }
         | Record::Claim(_) => base,
     }
 }

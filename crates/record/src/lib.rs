@@ -3,7 +3,7 @@
 //! Separate from the core, which must not change because a file format does, and from the ledger, which
 //! stores bytes without knowing what they say.
 //!
-//! `codec` turns an entry into bytes and back, over the forms of `forms` and `roster`, whose single values
+//! `codec` turns an entry into bytes and back, over the forms of `forms`, `membership` and `roster`, whose single values
 //! `spell` writes; `index` says what a record is filed under; `document` is the directory as people and
 //! programs read and write it.
 
@@ -11,6 +11,7 @@ mod codec;
 pub mod document;
 mod forms;
 mod index;
+mod membership;
 mod roster;
 mod spell;
 

@@ -6,6 +6,7 @@
 use base::{Digest, Wall};
 use dispatch::directory::{Mode, Severity, Unsent};
 use dispatch::record::{Cause, Then, Via, Why};
+use ownership::{Condition, Role};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -202,7 +203,7 @@ macro_rules! spoken {
         }
     )* };
 }
-spoken!(Severity, Via, Cause, Then, Why);
+spoken!(Severity, Via, Cause, Then, Why, Role, Condition);
 
 impl Words for Mode {
     fn words() -> impl Iterator<Item = (Self, &'static str)> {

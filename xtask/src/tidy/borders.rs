@@ -38,7 +38,7 @@ const BORDERS: &[Border] = &[
     // directory document with utoipa, and writes nothing.
     Border {
         name: "record",
-        ours: &["base", "dispatch"],
+        ours: &["base", "ownership", "dispatch"],
         theirs: Theirs::AnyBut(&["axum", "lettre", "reqwest", "rusqlite", "tokio"]),
     },
     // Stores facts; knows no channel and no way of writing them.

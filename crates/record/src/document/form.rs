@@ -319,6 +319,9 @@ pub struct Token {
     /// Until when, as in RFC 3339, such as `2027-01-01T00:00:00Z`; until removed if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
+    /// Refuse what it sends (503) while no other node holds a copy, instead of accepting it on one disk alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refuse_solo: bool,
 }
 
 /// Somebody who logs in.

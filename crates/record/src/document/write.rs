@@ -156,6 +156,7 @@ fn token(token: &book::Token) -> form::Token {
         sha256: token.digest.to_string(),
         scopes: scopes(&token.scopes),
         expires: token.expires.map(expiry),
+        refuse_solo: token.refuse_solo,
     }
 }
 

@@ -233,7 +233,7 @@ fn of_the_node() -> impl Strategy<Value = Record> {
     let claim = (any::<u64>(), log(), any::<u64>(), any::<u64>())
         .prop_map(|(epoch, log, from, upto)| Record::Claim(Claim { epoch, log, from, upto }));
     let directory = (any::<u64>(), any::<u64>(), actor(), text()).prop_map(|(term, version, by, summary)| {
-        let edition = Edition { term, version, directory: Arc::new(book()) };
+        let edition = Edition { term, version, writer: None, follows: (0, 0), directory: Arc::new(book()) };
         Record::Directory { edition, by, summary }
     });
     prop_oneof![
@@ -295,7 +295,7 @@ fn anna() -> Actor {
 
 fn node_samples() -> Vec<Record> {
     let by = Actor { who: "user:bea".into(), via: Via::Api, from: Some("192.0.2.9".into()) };
-    let edition = Edition { term: 1, version: 2, directory: Arc::new(book()) };
+    let edition = Edition { term: 1, version: 2, writer: None, follows: (0, 0), directory: Arc::new(book()) };
     vec![
         Record::Start { version: "0.1.0".into(), because: "after a crash".into() },
         Record::Directory { edition, by: by.clone(), summary: "1 recipient added".into() },

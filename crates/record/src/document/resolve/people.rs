@@ -66,7 +66,7 @@ impl Check<'_> {
             }
             moment
         });
-        Token { digest, scopes: self.scopes(place, &form.scopes), expires }
+        Token { digest, scopes: self.scopes(place, &form.scopes), expires, refuse_solo: form.refuse_solo }
     }
 
     pub(super) fn user(&mut self, place: &Place<'_>, key: &str, form: &form::User) -> User {
