@@ -107,7 +107,12 @@ pub(crate) async fn list(
         None => None,
     };
     let kinds = query.kind.map(|text| text.split(',').map(|kind| kind.trim().to_owned()).collect());
-    let filter = TrailFilter { alert, since: since.transpose()?, kinds: kinds.unwrap_or_default() };
+    let filter = TrailFilter {
+        alert,
+        since: since.transpose()?,
+        kinds: kinds.unwrap_or_default(),
+        ..TrailFilter::default()
+    };
     let cursor = query.cursor.map(|text| text.parse::<i64>().map_err(|_| bad_cursor())).transpose()?;
     let page = match (query.order.as_deref(), cursor) {
         (None | Some("newest"), None) => TrailPage::Newest,

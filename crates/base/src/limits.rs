@@ -61,6 +61,11 @@ pub const CODE_WRAP: u32 = 9_999;
 pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes a rendered message may have before the channel's own limit. A longer one is cut, visibly.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Records that are done with and kept for a peer that lacks them. Past it the oldest go all the same, and
+/// the peer is brought level by a snapshot.
+pub const RETAINED_RECORDS_MAX: usize = 500_000;
+/// Terms below the newest of which the directory's last edition is kept. Those of earlier ones go.
+pub const DIRECTORY_TERMS_BACK: usize = 8;
 
 const _: () = {
     assert!(

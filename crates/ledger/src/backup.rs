@@ -5,7 +5,8 @@
 
 use crate::error::OpenError;
 use crate::recover::scan;
-use crate::store::{format, format_of, logs};
+use crate::schema::{format, format_of};
+use crate::store::vector;
 use base::{LogId, RecordId};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -186,7 +187,7 @@ pub fn verify(folder: &Path) -> Result<Report, OpenError> {
     let db = open(folder, FILES[0])?;
     format(&db, &file)?;
     let mut report = Report { problems: integrity(&db, &file), ..Report::default() };
-    report.upto = logs(&db).map_err(failed)?.into_iter().map(|(log, mark)| (log, mark.upto)).collect();
+    report.upto = vector(&db).map_err(failed)?;
     let mut bad = Vec::new();
     match scan(&db, &mut |id, trouble| bad.push((id, trouble.to_string()))) {
         Ok(records) => {
@@ -219,7 +220,7 @@ fn verify_history(folder: &Path, report: &mut Report) {
         return;
     }
     let checked =
-        open(folder, FILES[1]).and_then(|db| format_of(&db, &file, crate::history::APPLICATION).map(|()| db));
+        open(folder, FILES[1]).and_then(|db| format_of(&db, &file, crate::history::APPLICATION).map(|_| db));
     match checked {
         Ok(db) => report.problems.extend(integrity(&db, &file)),
         Err(error) => report.problems.push(error.to_string()),

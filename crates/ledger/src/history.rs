@@ -9,11 +9,12 @@
 
 use crate::OpenError;
 use crate::checkpoint::passive;
-use crate::project::{SCHEMA, project};
+use crate::project::{FROM_1, SCHEMA, jumped, project};
 use crate::recover::read;
-use crate::store::{bits, logs, unbits};
+use crate::schema::{format_of, migrate};
+use crate::store::{bits, log, logs, unbits};
 use crate::writer::{Command, Poke};
-use base::{BootId, LogId, NodeId, RecordId, Wall};
+use base::{LogId, RecordId, Wall};
 use rusqlite::{Connection, OpenFlags, params};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,9 @@ fn prepare(file: &Path) -> Result<Connection, OpenError> {
         );
         db.execute_batch(&made).map_err(failed)?;
     }
-    crate::store::format_of(&db, file, APPLICATION)?;
+    if format_of(&db, file, APPLICATION)? < crate::FORMAT {
+        migrate(&db, FROM_1).map_err(failed)?;
+    }
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;
          PRAGMA busy_timeout = 5000;",
@@ -113,10 +116,7 @@ fn give_way() {
 fn marks(history: &Connection) -> rusqlite::Result<BTreeMap<LogId, u64>> {
     history
         .prepare("SELECT node, boot, upto FROM marks")?
-        .query_map([], |row| {
-            let log = LogId { node: NodeId(row.get(0)?), boot: BootId(unbits(row.get(1)?)) };
-            Ok((log, unbits(row.get(2)?)))
-        })?
+        .query_map([], |row| Ok((log(row)?, unbits(row.get(2)?))))?
         .collect()
 }
 
@@ -140,6 +140,16 @@ pub(crate) fn missing(
         }
     }
     Ok(missing)
+}
+
+/// Where a snapshot took a log from a place between `from` and before `next`, to where, and when.
+fn jumps(ledger: &Connection, key: i64, from: u64, next: u64) -> rusqlite::Result<Vec<(u64, u64, Wall)>> {
+    ledger
+        .prepare_cached("SELECT from_, upto, at FROM jumps WHERE log = ?1 AND from_ >= ?2 AND from_ < ?3")?
+        .query_map(params![key, bits(from), bits(next)], |row| {
+            Ok((unbits(row.get(0)?), unbits(row.get(1)?), Wall(row.get(2)?)))
+        })?
+        .collect()
 }
 
 impl Historian {
@@ -219,6 +229,9 @@ impl Historian {
         if read_rows < STEP_RECORDS {
             next = upto; // What is missing below was finished before.
         }
+        for (begin, end, at) in jumps(&self.ledger, key, from, next)? {
+            jumped(&transaction, log, begin, end, at)?;
+        }
         transaction.prepare_cached("INSERT OR REPLACE INTO marks VALUES (?1, ?2, ?3)")?.execute(params![
             log.node.0,
             bits(log.boot.0),
@@ -245,11 +258,12 @@ impl Historian {
         let transaction = self.history.transaction()?;
         let gone = transaction.execute(
             "DELETE FROM notifications WHERE id IN (SELECT notifications.id FROM alerts JOIN notifications
-             ON alert = alerts.id WHERE alerts.state = 'closed' AND closed_at < ?1 AND at < ?1 LIMIT ?2)",
+             ON alert = alerts.id WHERE alerts.state = 'closed' AND closed_at < ?1 AND ifnull(at, closed_at) < ?1
+             LIMIT ?2)",
             params![before.0, PRUNE_ROWS],
         )? + transaction.execute(
             "DELETE FROM alerts WHERE id IN (SELECT id FROM alerts WHERE state = 'closed' AND closed_at < ?1
-             AND at < ?1 AND NOT EXISTS (SELECT 1 FROM notifications WHERE alert = alerts.id) LIMIT ?2)",
+             AND ifnull(at, closed_at) < ?1 AND NOT EXISTS (SELECT 1 FROM notifications WHERE alert = alerts.id) LIMIT ?2)",
             params![before.0, PRUNE_ROWS],
         )? + transaction.execute(
             "DELETE FROM trail WHERE n IN (SELECT n FROM trail WHERE at < ?1

@@ -10,10 +10,14 @@
 //! | `lock` | held by the one process that writes |
 //! | `reserve` | space kept back for a full disk |
 //!
-//! Reading order: `writer` (the one writing thread), `store` (the tables), `recover` (a start), `forget` (what
-//! can go), `checkpoint`, `lock`, `reserve`, `error`; then `history` (the thread that makes the second file),
-//! `project` (what each record adds to it), `tell` (in which words), `query` (how it is asked); and
-//! `backup` (copies of both files, and looking through them).
+//! It holds the log of this boot and those of all others that it was sent records of, each dense from its `base`
+//! on: below, records of finished alerts are gone.
+//!
+//! Reading order: `writer` (the one writing thread), `schema` and `store` (the tables), `recover` (a start),
+//! `forget` (what can go), `checkpoint`, `lock`, `reserve`, `error`; for peers `reader`, `standing` (which rows
+//! are needed), `merge` and `outliving` (a snapshot); then `history` (the thread that makes the second file),
+//! `project` (what each record adds to it), `tell` (in which words), `query` (how it is asked); and `backup`
+//! (copies of both files, and looking through them).
 
 mod backup;
 mod checkpoint;
@@ -21,10 +25,15 @@ mod error;
 mod forget;
 mod history;
 mod lock;
+mod merge;
+mod outliving;
 mod project;
 mod query;
+mod reader;
 mod recover;
 mod reserve;
+mod schema;
+mod standing;
 mod store;
 pub mod tell;
 mod writer;
@@ -33,15 +42,17 @@ pub use backup::{BackupError, Progress, Report, backup, restore, verify};
 pub use error::OpenError;
 pub use query::{
     AlertCursor, AlertFilter, AlertRow, AlertState, Counts, History, NotificationRow, PAGE_ROWS_MAX,
-    TrailFilter, TrailPage, TrailRow,
+    TotalsRow, TrailFilter, TrailPage, TrailRow,
 };
+pub use reader::{ReadError, Reader, Snapshot};
 pub use recover::{AcceptedKey, CodeMark, Recovered, Spent};
 
 use base::{AlertId, BootId, Digest, LogId, NodeId, RecordId, Wall};
 use dispatch::record::Entry;
-use forget::Forgetting;
+use forget::{Forgetting, Peers};
 use lock::Lock;
 use reserve::Reserve;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +63,37 @@ use writer::{Command, Space, Stopped, Writer};
 
 /// The format of the files that this program writes. The one before it is migrated at the start; a later one
 /// is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// A record to store, with the bytes that it is stored as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its log and place.
+    pub id: RecordId,
+    /// What it says.
+    pub entry: Entry,
+    /// How it is written: of a peer's record, the very bytes that came.
+    pub body: Arc<[u8]>,
+}
+
+impl Stored {
+    /// A record of our own: encodes it.
+    pub fn new(id: RecordId, entry: Entry) -> Self {
+        let body = record::encode(&entry).into();
+        Self { id, entry, body }
+    }
+}
+
+/// A peer's [`Snapshot`], its rows decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Incoming {
+    /// How many records of each log it covers.
+    pub upto: BTreeMap<LogId, u64>,
+    /// Its rows.
+    pub rows: Vec<Stored>,
+    /// [`Snapshot::extra`], as it came.
+    pub extra: Vec<u8>,
+}
 
 /// What the ledger tells, from its own thread, in order. The callback must not block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +104,13 @@ pub enum LedgerEvent {
         log: LogId,
         /// The first that is not.
         upto: u64,
+    },
+    /// The records of `log` below `base` are not all there any more: a peer that lacks them needs a snapshot.
+    Truncated {
+        /// Which log.
+        log: LogId,
+        /// From where on it is whole.
+        base: u64,
     },
     /// The disk is full. Nothing is lost, what is queued is tried again and again; no more should be accepted.
     Full {
@@ -89,12 +137,23 @@ pub struct Options {
     pub reserve_bytes: u64,
     /// Bytes that must be free before a shortage is over; more than the reserve.
     pub roomy_bytes: u64,
+    /// There are peers: nothing is deleted before [`Ledger::retain`] has said what they have.
+    pub mirrored: bool,
+    /// Records that are done with and kept for peers; past it the oldest go.
+    pub retained_records_max: usize,
 }
 
 impl Options {
-    /// The usual sizes: 32 MiB kept back, 64 MiB free before a shortage is over.
+    /// The usual sizes: 32 MiB kept back, 64 MiB free before a shortage is over; no peers.
     pub fn new(chance: u64, events: impl Fn(LedgerEvent) + Send + 'static) -> Self {
-        Self { events: Box::new(events), chance, reserve_bytes: 32 << 20, roomy_bytes: 64 << 20 }
+        Self {
+            events: Box::new(events),
+            chance,
+            reserve_bytes: 32 << 20,
+            roomy_bytes: 64 << 20,
+            mirrored: false,
+            retained_records_max: base::limits::RETAINED_RECORDS_MAX,
+        }
     }
 }
 
@@ -140,9 +199,11 @@ impl Ledger {
         let (checkpoints, checkpoint) = checkpoint::start(&store.file, commands.clone()).map_err(&failed)?;
         let (history, historian) = history::start(history, &store.file, commands.clone()).map_err(&failed)?;
         let closing = Arc::new(AtomicBool::new(false));
+        let peers = if options.mirrored { Peers::Unheard } else { Peers::None };
         let writer = Writer {
-            forgetting: Forgetting::resume(&store, &recovered),
+            forgetting: Forgetting::resume(&store, &recovered, peers, options.retained_records_max),
             store,
+            me: log,
             folder: folder.to_owned(),
             commands: received,
             events: options.events,
@@ -166,12 +227,27 @@ impl Ledger {
 
     /// Queues records; each must be the next of its log. `Stored` is told when they are durable. After
     /// `Failed` they go nowhere.
-    pub fn append(&self, records: Vec<(RecordId, Entry)>) {
+    pub fn append(&self, records: Vec<Stored>) {
         self.ask(Command::Append(records));
     }
 
+    /// Takes over a peer's snapshot: its rows beyond the ends of our logs, how far its logs go, and what outlives
+    /// alerts; all of it or nothing. `finished` are the alerts that it says are over, by what the core makes of
+    /// it; their records go. `Stored` is told of each log that reaches further.
+    ///
+    /// Nothing is taken over about the log of this boot. Taking the same twice changes nothing.
+    pub fn merge(&self, snapshot: Incoming, finished: Vec<AlertId>) {
+        self.ask(Command::Merge(Box::new(snapshot), finished));
+    }
+
+    /// Peers still need the records at or above the floor of their log, and all those of a log that is not
+    /// named: they are kept although the history has them, up to [`Options::retained_records_max`].
+    pub fn retain(&self, floor: BTreeMap<LogId, u64>) {
+        self.ask(Command::Retain(floor));
+    }
+
     /// Records of these finished alerts, and these rosters, are not needed any more. They are deleted at
-    /// leisure, once the history has them.
+    /// leisure, once the history and all peers have them.
     pub fn forget(&self, alerts: Vec<AlertId>, rosters: Vec<Digest>) {
         self.ask(Command::Forget { alerts, rosters });
     }

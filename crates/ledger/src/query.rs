@@ -4,7 +4,7 @@
 
 use crate::OpenError;
 use crate::store::unbits;
-use base::{AlertId, NotificationId, Wall};
+use base::{AlertId, NodeId, NotificationId, Wall};
 use dispatch::directory::Severity;
 use rusqlite::types::{FromSqlError, ToSql};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params_from_iter};
@@ -179,9 +179,11 @@ pub struct TrailRow {
     pub n: i64,
     /// When.
     pub at: Wall,
+    /// The node that wrote it.
+    pub node: NodeId,
     /// The record, as `LOG-SEQ`.
     pub record: String,
-    /// Its kind.
+    /// Its kind; `snapshot` where records were skipped.
     pub kind: String,
     /// The alert that it is about.
     pub alert: Option<AlertId>,
@@ -206,6 +208,8 @@ pub struct TrailFilter {
     pub since: Option<Wall>,
     /// Of any of these kinds.
     pub kinds: Vec<String>,
+    /// Written by this node.
+    pub node: Option<NodeId>,
 }
 
 /// Which page of the trail.
@@ -226,6 +230,25 @@ pub struct Counts {
     pub alerts: [u64; 4],
     /// Rows of the trail.
     pub trail: u64,
+}
+
+/// What went through one node for one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TotalsRow {
+    /// The node.
+    pub node: NodeId,
+    /// Who sent the alerts; none where the history does not know the alert.
+    pub source: Option<String>,
+    /// Alerts that the node accepted.
+    pub accepted: u64,
+    /// Attempts of the node that a provider accepted.
+    pub sent: u64,
+    /// Attempts that were refused.
+    pub refused: u64,
+    /// Attempts of which nobody knows.
+    pub unknown: u64,
+    /// Acknowledgements that reached the node.
+    pub acknowledged: u64,
 }
 
 /// A `WHERE` that grows, with its values.
@@ -270,7 +293,7 @@ impl History {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let failed = |error: rusqlite::Error| OpenError::sqlite(&file, &error);
         let db = Connection::open_with_flags(&file, flags).map_err(failed)?;
-        crate::store::format_of(&db, &file, crate::history::APPLICATION)?;
+        crate::schema::format_of(&db, &file, crate::history::APPLICATION)?;
         db.execute_batch("PRAGMA busy_timeout = 5000;").map_err(failed)?;
         Ok(Self { db })
     }
@@ -375,6 +398,11 @@ impl History {
         if let Some(since) = filter.since {
             which.and("at >= ?", boxed(since.0));
         }
+        if let Some(node) = filter.node {
+            // `.` follows `-`: all logs of the node, and no other's.
+            which
+                .and("log BETWEEN ? AND ?", vec![Box::new(format!("{node}-")), Box::new(format!("{node}."))]);
+        }
         which.any_of("kind", filter.kinds.iter().cloned());
         let order = match page {
             TrailPage::Newest => "DESC",
@@ -387,8 +415,23 @@ impl History {
                 "ASC"
             }
         };
-        let select = "SELECT n, at, log || '-' || seq, kind, alert, who, via, from_, text, json FROM trail";
+        let select = "SELECT n, at, log || '-' || seq, kind, alert, who, via, from_, text, json,
+            (SELECT code FROM alerts WHERE id = trail.alert) FROM trail";
         self.page(&format!("{select}{} ORDER BY n {order}", which.text), which.values, limit, trail_row)
+    }
+
+    /// What went through each node for each source, at or after `since` and before `until`; by node and source.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn totals(&self, since: Wall, until: Wall) -> rusqlite::Result<Vec<TotalsRow>> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT substr(log, 1, 8), source, sum(kind = 'accept'), sum(ifnull(accepted, 0)),
+             sum(ifnull(refused, 0)), sum(ifnull(unknown, 0)), sum(kind = 'ack') FROM trail LEFT JOIN alerts ON alerts.id = alert
+             WHERE trail.at >= ?1 AND trail.at < ?2 AND kind IN ('accept', 'done', 'ack')
+             GROUP BY 1, 2 ORDER BY 1, 2",
+        )?;
+        statement.query_map([since.0, until.0], totals_row)?.collect()
     }
 
     /// How many there are of everything.
@@ -481,18 +524,43 @@ fn notification_row(row: &Row<'_>) -> rusqlite::Result<NotificationRow> {
     })
 }
 
+fn totals_row(row: &Row<'_>) -> rusqlite::Result<TotalsRow> {
+    Ok(TotalsRow {
+        node: parsed(row, 0, node)?,
+        source: row.get(1)?,
+        accepted: unbits(row.get(2)?),
+        sent: unbits(row.get(3)?),
+        refused: unbits(row.get(4)?),
+        unknown: unbits(row.get(5)?),
+        acknowledged: unbits(row.get(6)?),
+    })
+}
+
+/// A node as ids begin with it.
+fn node(text: &str) -> Option<NodeId> {
+    u32::from_str_radix(text, 16).ok().map(NodeId)
+}
+
 fn trail_row(row: &Row<'_>) -> rusqlite::Result<TrailRow> {
     let alert: Option<String> = row.get(4)?;
+    let mut text: String = row.get(8)?;
+    // The sentence was made before the alert was known: its `Accept` stands in another log.
+    if let (Some(id), Some(code)) = (&alert, row.get::<_, Option<String>>(10)?)
+        && text.contains(id.as_str())
+    {
+        text = text.replace(id.as_str(), &code);
+    }
     Ok(TrailRow {
         n: row.get(0)?,
         at: Wall(row.get(1)?),
+        node: parsed(row, 2, |text| node(text.split('-').next()?))?,
         record: row.get(2)?,
         kind: row.get(3)?,
         alert: alert.and_then(|text| text.parse().ok()),
         who: row.get(5)?,
         via: row.get(6)?,
         from: row.get(7)?,
-        text: row.get(8)?,
+        text,
         json: row.get(9)?,
     })
 }

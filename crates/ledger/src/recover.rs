@@ -3,7 +3,8 @@
 //! A record that cannot be read is put aside and reported; it never keeps the others from being read.
 
 use crate::OpenError;
-use crate::store::{Store, bits, unbits};
+use crate::standing::ALL;
+use crate::store::{Store, bits, log, logs, raise, unbits};
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, RecordId, Wall};
 use dispatch::record::{Code, Entry};
 use record::DecodeError;
@@ -22,6 +23,8 @@ pub struct Recovered {
     pub records: Vec<(RecordId, Entry)>,
     /// How many records of each log are durable, deleted ones included.
     pub upto: BTreeMap<LogId, u64>,
+    /// From where on each log is whole.
+    pub base: BTreeMap<LogId, u64>,
     /// Idempotency keys that are still remembered.
     pub keys: Vec<AcceptedKey>,
     /// Which codes were given when, within the time for which they rest; by letter and hour.
@@ -30,7 +33,7 @@ pub struct Recovered {
     pub quota: Vec<Spent>,
     /// Records that could not be read and were put aside, with the reason.
     pub poisoned: Vec<(RecordId, String)>,
-    /// The latest time that anything was written at; none for a new ledger.
+    /// The latest time that this node wrote anything at; none for a new ledger.
     pub last_wall: Option<Wall>,
     /// The history was damaged and was put aside: it starts again with the alerts that are left.
     pub history_lost: Option<String>,
@@ -88,12 +91,12 @@ pub(crate) struct Bad {
 }
 
 /// Reads everything and puts unreadable records aside.
-pub(crate) fn recover(store: &mut Store, log: LogId, clean: bool) -> Result<Recovered, OpenError> {
+pub(crate) fn recover(store: &mut Store, me: LogId, clean: bool) -> Result<Recovered, OpenError> {
     let file = store.file.clone();
     let failed = |error: rusqlite::Error| OpenError::sqlite(&file, &error);
     let mut bad = Vec::new();
     let mut newer = None;
-    let records = scan(&store.db, &mut |id, error| {
+    let mut records = scan(&store.db, &mut |id, error| {
         if let Trouble::Decode(DecodeError::Newer { version }) = &error {
             newer = Some(*version);
         }
@@ -104,15 +107,23 @@ pub(crate) fn recover(store: &mut Store, log: LogId, clean: bool) -> Result<Reco
         return Err(OpenError::Newer { file, version });
     }
     set_aside(store, &bad).map_err(failed)?;
+    if !store.finished.is_empty() {
+        let over = |alert: AlertId| store.finished.contains(&alert);
+        records.retain(|(id, entry)| !entry.record.alert(*id).is_some_and(over));
+    }
     let keys = keys(&store.db).map_err(failed)?;
     let codes = codes(&store.db).map_err(failed)?;
     let noted = store.noted("wall").map_err(failed)?.and_then(|text| text.parse().ok()).map(Wall);
-    let written = records.iter().map(|(_, entry)| entry.at).chain(keys.iter().map(|key| key.at));
-    let last_wall = written.chain(codes.iter().map(|mark| mark.hour)).chain(noted).max();
+    // A peer's clock says nothing about ours.
+    let ours = |id: &RecordId| id.log.node == me.node;
+    let written = records.iter().filter(|(id, _)| ours(id)).map(|(_, entry)| entry.at);
+    let accepted = keys.iter().filter(|key| ours(&key.alert.0)).map(|key| key.at);
+    let last_wall = written.chain(accepted).chain(noted).max();
     Ok(Recovered {
-        log,
+        log: me,
         clean,
         upto: store.logs.iter().map(|(log, mark)| (*log, mark.upto)).collect(),
+        base: store.logs.iter().map(|(log, mark)| (*log, mark.base)).collect(),
         quota: quota(&store.db).map_err(failed)?,
         poisoned: bad.into_iter().map(|bad| (bad.id, bad.why)).collect(),
         history_lost: None,
@@ -147,14 +158,11 @@ pub(crate) fn scan(
     db: &Connection,
     bad: &mut dyn FnMut(RecordId, Trouble),
 ) -> rusqlite::Result<Vec<(RecordId, Entry)>> {
-    let mut statement = db.prepare(
-        "SELECT node, boot, seq, crc, body FROM records JOIN logs USING (log) ORDER BY node, boot, seq",
-    )?;
+    let mut statement = db.prepare(ALL)?;
     let mut rows = statement.query([])?;
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
-        let log = LogId { node: NodeId(row.get(0)?), boot: BootId(unbits(row.get(1)?)) };
-        let id = RecordId { log, seq: unbits(row.get(2)?) };
+        let id = RecordId { log: log(row)?, seq: unbits(row.get(2)?) };
         match read(row.get_ref(4)?.as_blob().unwrap_or_default(), row.get(3)?) {
             Ok(entry) => records.push((id, entry)),
             Err(trouble) => bad(id, trouble),
@@ -168,6 +176,7 @@ fn set_aside(store: &mut Store, bad: &[Bad]) -> rusqlite::Result<()> {
         return Ok(());
     }
     let transaction = store.db.transaction()?;
+    let mut gone = BTreeMap::new();
     for Bad { id, why } in bad {
         let Some(mark) = store.logs.get(&id.log) else { continue };
         transaction.execute(
@@ -176,8 +185,13 @@ fn set_aside(store: &mut Store, bad: &[Bad]) -> rusqlite::Result<()> {
         )?;
         transaction
             .execute("DELETE FROM records WHERE log = ?1 AND seq = ?2", params![mark.key, bits(id.seq)])?;
+        let behind = gone.entry(mark.key).or_default();
+        *behind = id.seq.saturating_add(1).max(*behind);
     }
-    transaction.commit()
+    raise(&transaction, &store.logs, &gone)?;
+    transaction.commit()?;
+    store.logs = logs(&store.db)?;
+    Ok(())
 }
 
 /// A text that was checked when it was written; what no longer fits is passed over.

@@ -1,41 +1,22 @@
-//! The schema of `ledger.db`, and one transaction at a time: add records, delete finished ones.
+//! `ledger.db`, one transaction at a time: add records, delete finished ones.
 //!
 //! Separate from the writer, which decides when, and from recovery, which reads it all back.
 
-use crate::{FORMAT, OpenError};
+use crate::schema::{noted, prepare};
+use crate::{OpenError, Stored};
 use base::limits::{CODE_REST, KEY_LIFE, KEYS_PER_SOURCE_MAX};
 use base::{AlertId, BootId, LogId, Name, NodeId, RecordId, Wall};
 use record::Index;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
-use std::collections::BTreeMap;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// `STFD`, in the header of the file: whose it is.
-const APPLICATION: i32 = 0x5354_4644;
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// Days for which a provider's daily count is kept.
 const QUOTA_DAYS: i64 = 7;
-
-const SCHEMA: &str = "
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE logs (log INTEGER PRIMARY KEY, node INTEGER NOT NULL, boot INTEGER NOT NULL,
-    upto INTEGER NOT NULL, UNIQUE (node, boot));
-CREATE TABLE records (log INTEGER NOT NULL, seq INTEGER NOT NULL, alert_log INTEGER, alert_seq INTEGER,
-    crc INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (log, seq)) WITHOUT ROWID;
-CREATE INDEX records_of_alert ON records (alert_log, alert_seq) WHERE alert_log IS NOT NULL;
-CREATE TABLE accepted (source TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
-    alert_log INTEGER NOT NULL, alert_seq INTEGER NOT NULL, code_letter TEXT NOT NULL,
-    code_number INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (source, key)) WITHOUT ROWID;
-CREATE INDEX accepted_at ON accepted (source, at);
-CREATE TABLE codes (letter TEXT NOT NULL, hour INTEGER NOT NULL, highest INTEGER NOT NULL,
-    last INTEGER NOT NULL, PRIMARY KEY (letter, hour)) WITHOUT ROWID;
-CREATE TABLE quota (log INTEGER NOT NULL, provider TEXT NOT NULL, day INTEGER NOT NULL,
-    count INTEGER NOT NULL, PRIMARY KEY (log, provider, day)) WITHOUT ROWID;
-CREATE TABLE quarantine (node INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
-    crc INTEGER NOT NULL, body BLOB NOT NULL, why TEXT NOT NULL);
-";
 
 /// A record as it is stored.
 #[derive(Debug)]
@@ -43,14 +24,29 @@ pub(crate) struct Row {
     pub(crate) id: RecordId,
     pub(crate) at: Wall,
     pub(crate) index: Index,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Arc<[u8]>,
 }
 
-/// A log's key in the tables, and how many of its records are durable.
+impl From<Stored> for Row {
+    fn from(stored: Stored) -> Self {
+        let Stored { id, entry, body } = stored;
+        Self { id, at: entry.at, index: record::index(id, &entry), body }
+    }
+}
+
+/// A log's key in the tables, how many of its records are durable, and from where on none is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) key: i64,
     pub(crate) upto: u64,
+    pub(crate) base: u64,
+}
+
+impl Mark {
+    /// Of a log of which nothing is there.
+    pub(crate) fn new(key: i64) -> Self {
+        Self { key, upto: 0, base: 0 }
+    }
 }
 
 /// `ledger.db`, opened for writing.
@@ -58,6 +54,8 @@ pub(crate) struct Mark {
 pub(crate) struct Store {
     pub(crate) db: Connection,
     pub(crate) logs: BTreeMap<LogId, Mark>,
+    /// Alerts that a peer's snapshot said to be finished, whose records the history may still have to read.
+    pub(crate) finished: BTreeSet<AlertId>,
     pub(crate) file: PathBuf,
 }
 
@@ -78,7 +76,8 @@ impl Store {
         let db = Connection::open(&file).map_err(|error| OpenError::sqlite(&file, &error))?;
         prepare(&db, &file)?;
         let logs = logs(&db).map_err(|error| OpenError::sqlite(&file, &error))?;
-        Ok(Self { db, logs, file })
+        let finished = finished(&db).map_err(|error| OpenError::sqlite(&file, &error))?;
+        Ok(Self { db, logs, finished, file })
     }
 
     /// Adds `rows` in one transaction. They are durable when it returns.
@@ -109,14 +108,23 @@ impl Store {
     }
 
     /// Deletes every record of `alerts`, and `records` besides, in one transaction: an alert whose `Closed`
-    /// went before its `Accept` would come back to life.
-    pub(crate) fn delete(&mut self, alerts: &[AlertId], records: &[RecordId]) -> rusqlite::Result<()> {
+    /// went before its `Accept` would come back to life. Says of which logs the dense end begins later now.
+    pub(crate) fn delete(
+        &mut self,
+        alerts: &[AlertId],
+        records: &[RecordId],
+    ) -> rusqlite::Result<Vec<(LogId, u64)>> {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for AlertId(id) in alerts {
-            if let Some(mark) = self.logs.get(&id.log) {
-                transaction
-                    .prepare_cached("DELETE FROM records WHERE alert_log = ?1 AND alert_seq = ?2")?
-                    .execute(params![mark.key, bits(id.seq)])?;
+        let mut gone = BTreeMap::new();
+        for alert in alerts {
+            if let Some(mark) = self.logs.get(&alert.0.log) {
+                delete_alert(&transaction, mark.key, alert, &mut gone)?;
+                if self.finished.contains(alert) {
+                    transaction.execute(
+                        "DELETE FROM finished WHERE alert_log = ?1 AND alert_seq = ?2",
+                        params![mark.key, bits(alert.0.seq)],
+                    )?;
+                }
             }
         }
         for id in records {
@@ -124,9 +132,18 @@ impl Store {
                 transaction
                     .prepare_cached("DELETE FROM records WHERE log = ?1 AND seq = ?2")?
                     .execute(params![mark.key, bits(id.seq)])?;
+                went(&mut gone, mark.key, id.seq);
             }
         }
-        transaction.commit()
+        let raised = raise(&transaction, &self.logs, &gone)?;
+        transaction.commit()?;
+        for alert in alerts {
+            self.finished.remove(alert);
+        }
+        for (log, base) in &raised {
+            self.logs.entry(*log).and_modify(|mark| mark.base = *base);
+        }
+        Ok(raised)
     }
 
     /// Drops keys, codes and counts whose time is over at `now`, and the oldest keys of sources with too many.
@@ -181,60 +198,73 @@ pub(crate) fn hour(at: Wall) -> i64 {
     at.0.div_euclid(HOUR_MS)
 }
 
-/// Reads a fact about the ledger itself.
-pub(crate) fn noted(db: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
-    db.query_row("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0)).optional()
+/// Every log that the file knows.
+pub(crate) fn logs(db: &Connection) -> rusqlite::Result<BTreeMap<LogId, Mark>> {
+    db.prepare_cached("SELECT node, boot, log, upto, base FROM logs")?
+        .query_map([], |row| {
+            Ok((log(row)?, Mark { key: row.get(2)?, upto: unbits(row.get(3)?), base: unbits(row.get(4)?) }))
+        })?
+        .collect()
 }
 
-/// Refuses a file that is not a ledger, or one of a later program.
-pub(crate) fn format(db: &Connection, file: &Path) -> Result<(), OpenError> {
-    format_of(db, file, APPLICATION)
+/// How many records of each log are durable; of a file of the format before as well.
+pub(crate) fn vector(db: &Connection) -> rusqlite::Result<BTreeMap<LogId, u64>> {
+    db.prepare_cached("SELECT node, boot, upto FROM logs")?
+        .query_map([], |row| Ok((log(row)?, unbits(row.get(2)?))))?
+        .collect()
 }
 
-/// Refuses a file that is not `ours`, or was written by a later program.
-pub(crate) fn format_of(db: &Connection, file: &Path, ours: i32) -> Result<(), OpenError> {
-    let failed = |error: rusqlite::Error| OpenError::sqlite(file, &error);
-    let application: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(failed)?;
-    if application != ours {
-        return Err(OpenError::NotALedger { file: file.to_owned() });
-    }
-    let version = noted(db, "format").map_err(failed)?.and_then(|text| text.parse().ok());
-    match version {
-        Some(version) if version > FORMAT => Err(OpenError::Newer { file: file.to_owned(), version }),
-        Some(FORMAT) => Ok(()), // The one before it will be migrated here, in a transaction of its own.
-        Some(_) | None => Err(OpenError::NotALedger { file: file.to_owned() }),
-    }
+/// Alerts that a snapshot said to be finished.
+pub(crate) fn finished(db: &Connection) -> rusqlite::Result<BTreeSet<AlertId>> {
+    db.prepare("SELECT node, boot, alert_seq FROM finished JOIN logs ON log = alert_log")?
+        .query_map([], |row| Ok(AlertId(RecordId { log: log(row)?, seq: unbits(row.get(2)?) })))?
+        .collect()
 }
 
-fn prepare(db: &Connection, file: &Path) -> Result<(), OpenError> {
-    let failed = |error: rusqlite::Error| OpenError::sqlite(file, &error);
-    let tables: i64 =
-        db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(failed)?;
-    if tables == 0 {
-        let made = format!(
-            "BEGIN; PRAGMA application_id = {APPLICATION}; {SCHEMA}
-             INSERT INTO meta VALUES ('format', '{FORMAT}'); COMMIT;"
-        );
-        db.execute_batch(&made).map_err(failed)?;
+/// The log that the first two columns name.
+pub(crate) fn log(row: &rusqlite::Row<'_>) -> rusqlite::Result<LogId> {
+    Ok(LogId { node: NodeId(row.get(0)?), boot: BootId(unbits(row.get(1)?)) })
+}
+
+/// The place behind the last record that went, of each log, by its key.
+type Gone = BTreeMap<i64, u64>;
+
+fn went(gone: &mut Gone, key: i64, seq: u64) {
+    let behind = gone.entry(key).or_default();
+    *behind = (*behind).max(seq + 1);
+}
+
+/// Deletes the records about `alert`, whose log has `key`, in whatever logs they stand.
+fn delete_alert(
+    transaction: &Transaction<'_>,
+    key: i64,
+    alert: &AlertId,
+    gone: &mut Gone,
+) -> rusqlite::Result<()> {
+    let mut statement = transaction
+        .prepare_cached("DELETE FROM records WHERE alert_log = ?1 AND alert_seq = ?2 RETURNING log, seq")?;
+    let mut rows = statement.query(params![key, bits(alert.0.seq)])?;
+    while let Some(row) = rows.next()? {
+        went(gone, row.get(0)?, unbits(row.get(1)?));
     }
-    format(db, file)?;
-    db.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
-         PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 8388608;",
-    )
-    .map_err(failed)?;
-    db.set_prepared_statement_cache_capacity(64);
     Ok(())
 }
 
-/// Every log that the file knows.
-pub(crate) fn logs(db: &Connection) -> rusqlite::Result<BTreeMap<LogId, Mark>> {
-    db.prepare_cached("SELECT log, node, boot, upto FROM logs")?
-        .query_map([], |row| {
-            let log = LogId { node: NodeId(row.get(1)?), boot: BootId(unbits(row.get(2)?)) };
-            Ok((log, Mark { key: row.get(0)?, upto: unbits(row.get(3)?) }))
-        })?
-        .collect()
+/// Notes that logs are no longer whole below what is gone of them. Says which, and from where on they are.
+pub(crate) fn raise(
+    transaction: &Transaction<'_>,
+    logs: &BTreeMap<LogId, Mark>,
+    gone: &Gone,
+) -> rusqlite::Result<Vec<(LogId, u64)>> {
+    let mut raised = Vec::new();
+    for (log, mark) in logs {
+        let Some(base) = gone.get(&mark.key).copied().filter(|base| *base > mark.base) else { continue };
+        transaction
+            .prepare_cached("UPDATE logs SET base = ?2 WHERE log = ?1")?
+            .execute(params![mark.key, bits(base)])?;
+        raised.push((*log, base));
+    }
+    Ok(raised)
 }
 
 /// The key of a log that a record is written to: it is put among the changed ones.
@@ -252,7 +282,7 @@ fn key(
 }
 
 /// The key of a log that is referred to: it is made if it is not known yet.
-fn key_of(
+pub(crate) fn key_of(
     transaction: &Transaction<'_>,
     logs: &BTreeMap<LogId, Mark>,
     changed: &mut BTreeMap<LogId, Mark>,
@@ -265,7 +295,7 @@ fn key_of(
         .prepare_cached("INSERT INTO logs (node, boot, upto) VALUES (?1, ?2, 0)")?
         .execute(params![log.node.0, bits(log.boot.0)])?;
     let key = transaction.last_insert_rowid();
-    changed.insert(log, Mark { key, upto: 0 });
+    changed.insert(log, Mark::new(key));
     Ok(key)
 }
 
@@ -275,15 +305,7 @@ fn insert(
     alert: Option<(i64, i64)>,
     row: &Row,
 ) -> rusqlite::Result<()> {
-    let (alert_log, alert_seq) = alert.unzip();
-    transaction.prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        key,
-        bits(row.id.seq),
-        alert_log,
-        alert_seq,
-        crc32fast::hash(&row.body),
-        row.body
-    ])?;
+    insert_body(transaction, key, alert, row)?;
     if let Some(accepted) = &row.index.accept {
         remember(transaction, key, row, accepted)?;
     }
@@ -291,6 +313,20 @@ fn insert(
         spend(transaction, key, provider, row.at, *count)?;
     }
     Ok(())
+}
+
+/// Adds the record alone.
+pub(crate) fn insert_body(
+    transaction: &Transaction<'_>,
+    key: i64,
+    alert: Option<(i64, i64)>,
+    row: &Row,
+) -> rusqlite::Result<()> {
+    let (alert_log, alert_seq) = alert.unzip();
+    transaction
+        .prepare_cached("INSERT INTO records VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![key, bits(row.id.seq), alert_log, alert_seq, crc32fast::hash(&row.body), &*row.body])
+        .map(drop)
 }
 
 /// Keeps what outlives an alert: its key, and that its code was given in this hour.
@@ -345,7 +381,6 @@ mod tests {
     use base::Digest;
     use dispatch::record::Code;
     use record::Accepted;
-    use std::sync::Arc;
 
     fn accept(seq: u64, at: Wall) -> Row {
         let log = LogId { node: NodeId(1), boot: BootId(2) };
@@ -357,7 +392,7 @@ mod tests {
         };
         let provider = Name::new("smtp-a").unwrap();
         let index = Index { accept: Some(accepted), quota: vec![(provider, 3)], ..Index::default() };
-        Row { id: RecordId { log, seq }, at, index, body: Vec::new() }
+        Row { id: RecordId { log, seq }, at, index, body: Arc::from([]) }
     }
 
     fn counted(store: &Store, table: &str) -> i64 {

@@ -1,7 +1,7 @@
 //! The one thread that writes `ledger.db`: everything queued goes into one transaction, then `Stored` is told.
 //!
 //! ```text
-//!  append ─► queue ─► encode ─► one transaction, fsync ─► Stored ─► history ─► (passed) ─► delete finished
+//!  append ─► queue ─► one transaction, fsync ─► Stored ─► history ─► (passed, retained) ─► delete finished
 //!                                   │ no space: spend the reserve, tell Full, try again every 250 ms
 //!                                   └ any other error: tell Failed and stop; the node must stop too
 //! ```
@@ -10,11 +10,11 @@
 
 use crate::error::{Fault, fault};
 use crate::forget::Forgetting;
+use crate::merge::News;
 use crate::reserve::{Reserve, free, full, lacks_space};
 use crate::store::{Row, Store};
-use crate::{LedgerEvent, Options};
-use base::{AlertId, Digest, LogId, RecordId, Wall};
-use dispatch::record::Entry;
+use crate::{Incoming, LedgerEvent, Options, Stored};
+use base::{AlertId, Digest, LogId, Wall};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,9 +41,13 @@ const EXPIRE_EVERY: usize = 10_000;
 #[derive(Debug)]
 pub(crate) enum Command {
     /// Make these durable.
-    Append(Vec<(RecordId, Entry)>),
+    Append(Vec<Stored>),
+    /// Take over a peer's snapshot, and that these alerts are finished.
+    Merge(Box<Incoming>, Vec<AlertId>),
     /// Delete what belongs to these, once the history has it.
     Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },
+    /// Peers need what stands at or above here.
+    Retain(BTreeMap<LogId, u64>),
     /// The history holds each log up to here, durably.
     Passed(BTreeMap<LogId, u64>),
     /// Delete from the history what was over before this.
@@ -72,6 +76,8 @@ pub(crate) struct Stopped;
 
 pub(crate) struct Writer {
     pub(crate) store: Store,
+    /// The log of this boot.
+    pub(crate) me: LogId,
     pub(crate) folder: PathBuf,
     pub(crate) commands: Receiver<Command>,
     pub(crate) events: Box<dyn Fn(LedgerEvent) + Send>,
@@ -121,17 +127,26 @@ impl Writer {
                 self.write(&batch)?;
             }
             match after {
-                None | Some(Command::Append(_)) => (), // `gather` hands back no `Append`.
-                Some(Command::Forget { alerts, rosters }) => {
-                    self.forgetting.ask(&self.store, alerts, &rosters);
-                }
-                Some(Command::Passed(marks)) => self.forgetting.pass(&marks),
-                Some(Command::CheckpointFailed(error)) => self.judge(&error)?,
-                Some(Command::Settle(answer)) => drop(self.history.send(Poke::Settle(answer))),
-                Some(Command::Prune(before)) => drop(self.history.send(Poke::Prune(before))),
+                None => (),
                 Some(Command::Close) => return self.close().map(|()| self.store),
+                Some(command) => self.obey(command)?,
             }
         }
+    }
+
+    /// Does what is not about a batch.
+    fn obey(&mut self, command: Command) -> Result<(), Stopped> {
+        match command {
+            Command::Append(_) | Command::Close => (), // `run` deals with them.
+            Command::Merge(incoming, finished) => self.merge(*incoming, finished)?,
+            Command::Forget { alerts, rosters } => self.forgetting.ask(&self.store, alerts, &rosters),
+            Command::Retain(floor) => self.forgetting.retain(floor),
+            Command::Passed(marks) => self.forgetting.pass(&marks),
+            Command::CheckpointFailed(error) => self.judge(&error)?,
+            Command::Settle(answer) => drop(self.history.send(Poke::Settle(answer))),
+            Command::Prune(before) => drop(self.history.send(Poke::Prune(before))),
+        }
+        Ok(())
     }
 
     /// The next command; none if there was time for other work meanwhile.
@@ -166,7 +181,7 @@ impl Writer {
         while let Some(command) = next {
             let Command::Append(records) = command else { return (batch, Some(command)) };
             let before = batch.len();
-            batch.extend(records.iter().map(|(id, entry)| row(*id, entry)));
+            batch.extend(records.into_iter().map(Row::from));
             bytes += batch.iter().skip(before).map(|row| row.body.len()).sum::<usize>();
             let room = batch.len() < BATCH_RECORDS_MAX && bytes < BATCH_BYTES_MAX;
             next = if room { self.commands.try_recv().ok() } else { None };
@@ -176,22 +191,53 @@ impl Writer {
 
     fn write(&mut self, batch: &[Row]) -> Result<(), Stopped> {
         self.fitting(batch)?;
-        let mut tried = false;
-        while let Err(error) = self.store.add(batch) {
-            match fault(&error, || full(&self.folder)) {
-                Fault::Failed => return Err(self.fail(&error)),
-                Fault::Full => self.lack_space(&error, tried)?,
-            }
-            tried = true;
-        }
-        self.fresh = true;
-        for row in batch {
-            self.forgetting.stored(row);
-            self.latest = self.latest.max(row.at);
-        }
+        self.persist(|store| store.add(batch))?;
+        self.forgetting.stored(&self.store, batch);
+        // A peer's clock says nothing about ours.
+        let ours = batch.iter().filter(|row| row.id.log.node == self.me.node);
+        self.latest = ours.map(|row| row.at).fold(self.latest, Wall::max);
         self.tell_stored(batch);
         drop(self.history.send(Poke::More)); // Without a history thread there is nobody to tell.
         self.keep_house(batch.len())
+    }
+
+    /// Writes something that must not be dropped: waits for space, and stops at any other error.
+    fn persist<T>(&mut self, mut write: impl FnMut(&mut Store) -> rusqlite::Result<T>) -> Result<T, Stopped> {
+        let mut tried = false;
+        loop {
+            match write(&mut self.store) {
+                Ok(written) => {
+                    self.fresh = true;
+                    return Ok(written);
+                }
+                Err(error) => match fault(&error, || full(&self.folder)) {
+                    Fault::Failed => return Err(self.fail(&error)),
+                    Fault::Full => self.lack_space(&error, tried)?,
+                },
+            }
+            tried = true;
+        }
+    }
+
+    /// Takes over what a peer sent, and tells which logs reach further by it.
+    fn merge(&mut self, incoming: Incoming, finished: Vec<AlertId>) -> Result<(), Stopped> {
+        let news = News::new(&self.store, self.me, incoming);
+        let merged = self.persist(|store| store.merge(&news, &finished))?;
+        let rows = news.into_rows();
+        self.forgetting.stored(&self.store, &rows);
+        self.forgetting.ask(&self.store, finished, &[]);
+        self.tell_truncated(merged.truncated);
+        for (log, upto) in merged.raised {
+            (self.events)(LedgerEvent::Stored { log, upto });
+        }
+        drop(self.history.send(Poke::More));
+        self.keep_house(rows.len())
+    }
+
+    fn tell_truncated(&self, raised: Vec<(LogId, u64)>) {
+        for (log, base) in raised {
+            (self.events)(LedgerEvent::Truncated { log, base });
+        }
     }
 
     /// Tells how far each log goes that `batch` made longer.
@@ -307,8 +353,11 @@ impl Writer {
         let (alerts, records) = self.forgetting.take();
         self.fresh = true;
         let noted = self.store.note("wall", &self.latest.0.to_string());
-        let deleted = noted.and_then(|()| self.store.delete(&alerts, &records));
-        deleted.or_else(|error| self.judge(&error))
+        match noted.and_then(|()| self.store.delete(&alerts, &records)) {
+            Ok(raised) => self.tell_truncated(raised),
+            Err(error) => self.judge(&error)?,
+        }
+        Ok(())
     }
 
     fn close(&self) -> Result<(), Stopped> {
@@ -318,8 +367,4 @@ impl Writer {
             Stopped
         })
     }
-}
-
-fn row(id: RecordId, entry: &Entry) -> Row {
-    Row { id, at: entry.at, index: record::index(id, entry), body: record::encode(entry) }
 }

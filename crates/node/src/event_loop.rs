@@ -8,10 +8,10 @@ use crate::clock::Clock;
 use crate::outbox::Outbox;
 use crate::publish::Publisher;
 use api::Call;
-use base::{AlertId, LogId, Now, RecordId};
-use dispatch::record::{Concluded, Entry};
+use base::{AlertId, LogId, Now};
+use dispatch::record::Concluded;
 use dispatch::{Answer, Dispatch, Effect, Input, Ticket};
-use ledger::{Ledger, LedgerEvent};
+use ledger::{Ledger, LedgerEvent, Stored};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -178,6 +178,7 @@ impl EventLoop {
                 None
             }
             LedgerEvent::Stored { .. } => None, // Of a peer's log; nobody waits for it here.
+            LedgerEvent::Truncated { .. } => None, // There are no peers that could lack it.
             LedgerEvent::Full { why } => {
                 tracing::error!(%why, "the disk is full; new alerts are refused");
                 self.core.handle(now, Input::Disk { full: Some(why.into()) }, effects);
@@ -194,13 +195,13 @@ impl EventLoop {
 
     /// Executes effects in order; the records of one turn go to the ledger together.
     fn execute(&mut self, effects: Vec<Effect>) {
-        let mut batch: Vec<(RecordId, Entry)> = Vec::new();
+        let mut batch: Vec<Stored> = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Append { id, entry } => {
                     self.outbox.follow(&entry.record);
                     self.publisher.expect(id, entry.clone());
-                    batch.push((id, entry));
+                    batch.push(Stored::new(id, entry));
                 }
                 Effect::Deliver(delivery) => self.outbox.deliver(*delivery),
                 Effect::Answer { ticket, answer } => {

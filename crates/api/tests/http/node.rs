@@ -11,7 +11,7 @@ use dispatch::record::{Actor, Content, Entry};
 use dispatch::state::State;
 use dispatch::{Answer, Dispatch, Identity, Ticket, Timings};
 use futures_util::future::BoxFuture;
-use ledger::{Ledger, LedgerEvent, Options};
+use ledger::{Ledger, LedgerEvent, Options, Stored};
 use record::document::{Document, Problem, Rules, form};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -293,7 +293,7 @@ impl Turn {
             match effect {
                 Effect::Append { id, entry } => {
                     self.unpublished.push((id, entry.clone()));
-                    records.push((id, entry));
+                    records.push(Stored::new(id, entry));
                 }
                 Effect::Answer { ticket, answer } => {
                     if let Some(waiting) = self.answers.remove(&ticket) {

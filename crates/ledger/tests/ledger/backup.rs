@@ -1,6 +1,6 @@
 //! Backup, restore and verify: a copy made while the ledger is written holds one moment, whole.
 
-use crate::common::{Pen, open, wait_stored};
+use crate::common::{Pen, open, stored, wait_stored};
 use ledger::{BackupError, backup, restore, verify};
 
 #[test]
@@ -9,17 +9,17 @@ fn a_backup_made_under_way_is_whole_and_can_be_restored() {
     let (ledger, recovered, told) = open(folder.path()).unwrap();
     let mut pen = Pen::new(recovered.log);
     for number in 1..400 {
-        ledger.append(pen.story(number).1);
+        ledger.append(stored(pen.story(number).1));
     }
     wait_stored(&told, pen.log, pen.next);
-    let stored = pen.next;
+    let durable = pen.next;
     let copy = folder.path().join("copy");
     let mut steps = Vec::new();
     let mut number = 400;
     backup(folder.path(), &copy, &mut |progress| {
         steps.push(progress);
         // The node goes on meanwhile.
-        ledger.append(pen.story(number).1);
+        ledger.append(stored(pen.story(number).1));
         number += 1;
     })
     .unwrap();
@@ -29,7 +29,7 @@ fn a_backup_made_under_way_is_whole_and_can_be_restored() {
 
     let report = verify(&copy).unwrap();
     assert!(report.sound(), "{report:?}");
-    assert!(report.upto[&pen.log] >= stored);
+    assert!(report.upto[&pen.log] >= durable);
     let back = folder.path().join("back");
     restore(&copy, &back, &mut |_| ()).unwrap();
     let (_ledger, recovered, _) = open(&back).unwrap();
@@ -53,7 +53,7 @@ fn verify_reports_a_record_that_cannot_be_read_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, recovered, _told) = open(folder.path()).unwrap();
     let mut pen = Pen::new(recovered.log);
-    ledger.append(pen.beginning(1, 3).1);
+    ledger.append(stored(pen.beginning(1, 3).1));
     ledger.close().unwrap();
     crate::common::flip(&folder.path().join("ledger.db"), b"smtp-a", b"smtp-b");
     let report = verify(folder.path()).unwrap();

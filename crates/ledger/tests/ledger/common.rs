@@ -6,7 +6,8 @@ use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Code, Concluded, Content, End, Entry, Outcome, Person, Purpose,
     Reach, Record, Roster, Send, StepKey, Via, Why,
 };
-use ledger::{Ledger, LedgerEvent, OpenError, Options, Recovered};
+use dispatch::state::State;
+use ledger::{Ledger, LedgerEvent, OpenError, Options, Recovered, Stored};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,16 +21,46 @@ pub(crate) fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-/// A ledger with small limits, and what it tells.
-pub(crate) fn open(folder: &Path) -> Result<(Ledger, Recovered, Receiver<LedgerEvent>), OpenError> {
+/// A ledger, what it recovered, and what it tells.
+pub(crate) type Opened = (Ledger, Recovered, Receiver<LedgerEvent>);
+
+/// A ledger with small limits, of a node without peers.
+pub(crate) fn open(folder: &Path) -> Result<Opened, OpenError> {
+    open_as(folder, 0x1f3a_9c02, |options| options)
+}
+
+/// A ledger with small limits; a new one is this node's.
+pub(crate) fn open_as(
+    folder: &Path,
+    node: u32,
+    change: impl FnOnce(Options) -> Options,
+) -> Result<Opened, OpenError> {
     let (tell, told) = channel();
+    let chance = (u64::from(node) << 32) | 0xabcd;
     let options = Options {
         reserve_bytes: 1 << 20,
         roomy_bytes: 2 << 20,
-        ..Options::new(0x1f3a_9c02_0000_abcd, move |event| drop(tell.send(event)))
+        ..Options::new(chance, move |event| drop(tell.send(event)))
     };
-    let (ledger, recovered) = Ledger::open(folder, options)?;
+    let (ledger, recovered) = Ledger::open(folder, change(options))?;
     Ok((ledger, recovered, told))
+}
+
+/// Records as the ledger takes them.
+pub(crate) fn stored(records: Vec<(RecordId, Entry)>) -> Vec<Stored> {
+    records.into_iter().map(|(id, entry)| Stored::new(id, entry)).collect()
+}
+
+/// What a start makes of what was recovered.
+pub(crate) fn state(recovered: &Recovered) -> State {
+    let mut state = State::default();
+    for (id, entry) in &recovered.records {
+        state.recover(*id, entry);
+    }
+    for (log, upto) in &recovered.upto {
+        state.cover(*log, *upto);
+    }
+    state
 }
 
 /// Writes one log.
@@ -159,7 +190,7 @@ pub(crate) fn wait_stored(told: &Receiver<LedgerEvent>, log: LogId, upto: u64) {
     loop {
         match told.recv().unwrap() {
             LedgerEvent::Stored { log: stored, upto: reached } if stored == log && reached >= upto => return,
-            LedgerEvent::Stored { .. } => (),
+            LedgerEvent::Stored { .. } | LedgerEvent::Truncated { .. } => (),
             other @ (LedgerEvent::Full { .. } | LedgerEvent::Roomy | LedgerEvent::Failed { .. }) => {
                 panic!("{other:?}")
             }

@@ -1,6 +1,6 @@
 //! The history: what it tells, page by page, and that it can be made again from the records.
 
-use crate::common::{NINE, Pen, edition, notification, open, roster};
+use crate::common::{NINE, Pen, edition, notification, open, roster, stored};
 use dispatch::directory::Severity;
 use dispatch::record::Record;
 use ledger::{
@@ -19,7 +19,7 @@ fn fill(folder: &Path, alerts: u32) -> Pen {
         records.extend(pen.story(number).1);
     }
     records.extend(pen.beginning(alerts, 3).1);
-    ledger.append(records);
+    ledger.append(stored(records));
     ledger.settle();
     ledger.close().unwrap();
     pen
@@ -142,12 +142,12 @@ fn the_history_made_anew_from_the_records_is_the_same() {
     // Written in several runs and steps, with nothing forgotten.
     let (ledger, recovered, _told) = open(folder.path()).unwrap();
     let mut pen = Pen::new(recovered.log);
-    ledger.append(vec![pen.write(Record::Roster(Arc::new(roster())))]);
+    ledger.append(stored(vec![pen.write(Record::Roster(Arc::new(roster())))]));
     for number in 1..30 {
         let mut story = pen.story(number).1;
         story.truncate(5); // Without `Closed`, so that no record goes.
         pen.next -= 1;
-        ledger.append(story);
+        ledger.append(stored(story));
     }
     ledger.settle();
     ledger.close().unwrap();

@@ -1,24 +1,12 @@
 //! What is told as stored is found again: after an orderly end, after a crash, and beside damage.
 
-use crate::common::{self, Pen, flip, open, roster, wait_stored};
+use crate::common::{self, Pen, flip, open, roster, state, stored, wait_stored};
 use base::{AlertId, LogId, RecordId};
 use dispatch::record::{Entry, Record};
-use dispatch::state::State;
 use ledger::{LedgerEvent, Recovered};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-
-fn state(recovered: &Recovered) -> State {
-    let mut state = State::default();
-    for (id, entry) in &recovered.records {
-        state.recover(*id, entry);
-    }
-    for (log, upto) in &recovered.upto {
-        state.cover(*log, *upto);
-    }
-    state
-}
 
 #[test]
 fn what_was_stored_is_recovered() {
@@ -30,7 +18,7 @@ fn what_was_stored_is_recovered() {
     let mut written = vec![pen.start(), pen.write(Record::Roster(Arc::new(roster())))];
     written.extend(pen.beginning(1, 2).1);
     written.push(pen.write(common::edition(1)));
-    ledger.append(written.clone());
+    ledger.append(stored(written.clone()));
     wait_stored(&told, pen.log, pen.next);
     ledger.close().unwrap();
 
@@ -54,14 +42,21 @@ fn a_child_that_appends_until_it_is_killed() {
     let (ledger, recovered, told) = open(folder.as_ref()).unwrap();
     let mut pen = Pen::new(recovered.log);
     println!("\nlog {}", recovered.log);
-    ledger.append(vec![pen.start()]);
-    let mut stored = 0;
+    ledger.append(stored(vec![pen.start()]));
+    let mut durable = 0;
     for number in 1.. {
-        ledger.append(pen.story(number).1);
-        while stored + 100 < pen.next {
-            let LedgerEvent::Stored { upto, .. } = told.recv().unwrap() else { panic!("it failed") };
-            stored = upto;
-            println!("stored {upto}");
+        ledger.append(stored(pen.story(number).1));
+        while durable + 100 < pen.next {
+            match told.recv().unwrap() {
+                LedgerEvent::Stored { upto, .. } => {
+                    durable = upto;
+                    println!("stored {upto}");
+                }
+                LedgerEvent::Truncated { .. } => (),
+                other @ (LedgerEvent::Full { .. } | LedgerEvent::Roomy | LedgerEvent::Failed { .. }) => {
+                    panic!("{other:?}")
+                }
+            }
         }
     }
 }
@@ -132,10 +127,10 @@ fn finished_alerts_go_and_do_not_come_back() {
     records.extend(story);
     let (pending, story) = pen.beginning(2, 3);
     records.extend(story);
-    ledger.append(records);
+    ledger.append(stored(records));
     ledger.forget(vec![finished], vec![roster.id]);
     ledger.settle();
-    ledger.append(vec![pen.start()]); // A further command, so that the writer meets the marks before its end.
+    ledger.append(stored(vec![pen.start()])); // A further command, so that the writer meets the marks before its end.
     ledger.settle();
     ledger.close().unwrap();
 
@@ -161,7 +156,7 @@ fn a_record_that_leaves_a_gap_stops_the_ledger() {
     let (ledger, recovered, told) = open(folder.path()).unwrap();
     let mut pen = Pen::new(recovered.log);
     pen.next = 5;
-    ledger.append(vec![pen.start()]);
+    ledger.append(stored(vec![pen.start()]));
     let LedgerEvent::Failed { why } = told.recv().unwrap() else { panic!("a gap was stored") };
     assert!(why.contains("0 is next"), "{why}");
     assert!(ledger.close().is_err());
@@ -173,7 +168,7 @@ fn a_flipped_bit_puts_one_record_aside_and_spares_the_rest() {
     let (ledger, recovered, told) = open(folder.path()).unwrap();
     let mut pen = Pen::new(recovered.log);
     let records = pen.beginning(1, 3).1;
-    ledger.append(records.clone());
+    ledger.append(stored(records.clone()));
     wait_stored(&told, pen.log, 3);
     ledger.close().unwrap();
     flip(&folder.path().join("ledger.db"), b"smtp-a", b"smtp-b");
@@ -193,8 +188,8 @@ fn a_ledger_that_has_lost_records_says_so_once() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, recovered, told) = open(folder.path()).unwrap();
     let mut pen = Pen::new(recovered.log);
-    ledger.append(vec![pen.start()]);
-    ledger.append(pen.story(1).1);
+    ledger.append(stored(vec![pen.start()]));
+    ledger.append(stored(pen.story(1).1));
     wait_stored(&told, pen.log, pen.next);
     ledger.settle();
     ledger.close().unwrap();

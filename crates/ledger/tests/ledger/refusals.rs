@@ -1,6 +1,6 @@
 //! What cannot be opened or written: each with the file, the reason and the remedy, and nothing lost.
 
-use crate::common::{Pen, open};
+use crate::common::{Pen, open, stored};
 use ledger::{LedgerEvent, OpenError};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,7 +16,7 @@ fn refusal(folder: &Path) -> (OpenError, String) {
 
 fn made(folder: &Path) {
     let (ledger, recovered, _told) = open(folder).unwrap();
-    ledger.append(Pen::new(recovered.log).story(1).1);
+    ledger.append(stored(Pen::new(recovered.log).story(1).1));
     ledger.close().unwrap();
 }
 
@@ -99,11 +99,11 @@ fn a_newer_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     made(folder.path());
     let db = rusqlite::Connection::open(folder.path().join("ledger.db")).unwrap();
-    db.execute_batch("UPDATE meta SET value = '2' WHERE key = 'format'").unwrap();
+    db.execute_batch("UPDATE meta SET value = '3' WHERE key = 'format'").unwrap();
     drop(db);
     let (error, text) = refusal(folder.path());
-    assert!(matches!(error, OpenError::Newer { version: 2, .. }), "{text}");
-    assert!(text.contains("format 2"), "{text}");
+    assert!(matches!(error, OpenError::Newer { version: 3, .. }), "{text}");
+    assert!(text.contains("format 3"), "{text}");
 }
 
 /// The child of the next test, in a mount namespace of its own: fills a small disk, and makes room again.
@@ -115,13 +115,14 @@ fn a_child_on_a_small_disk() {
     let mut pen = Pen::new(recovered.log);
     std::fs::write(disk.join("ballast"), vec![1; 44 << 20]).unwrap();
     for number in 1..2000 {
-        ledger.append(pen.story(number).1);
+        ledger.append(stored(pen.story(number).1));
     }
-    let mut stored = 0;
+    let mut durable = 0;
     let mut events = Vec::new();
-    while stored < pen.next || !events.contains(&"roomy") {
+    while durable < pen.next || !events.contains(&"roomy") {
         match told.recv().unwrap() {
-            LedgerEvent::Stored { upto, .. } => stored = upto,
+            LedgerEvent::Stored { upto, .. } => durable = upto,
+            LedgerEvent::Truncated { .. } => (),
             LedgerEvent::Full { why } => {
                 assert!(why.contains("ledger.db") && why.contains("reserve"), "{why}");
                 events.push("full");

@@ -1,0 +1,152 @@
+//! Which rows are still needed: those about alerts that are not over, and those that stand without one.
+//!
+//! Separate from `forget`, which deletes: rows are also kept for peers, and nodes differ in those. What is told
+//! here follows from the records alone, so that every node that holds the same records says the same.
+
+use crate::reader::ReadError;
+use crate::recover::read;
+use crate::store::{finished, log, unbits, vector};
+use base::limits::DIRECTORY_TERMS_BACK;
+use base::{AlertId, Digest, LogId, RecordId};
+use dispatch::record::Record;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All records, in the order in which all that goes through them does.
+pub(crate) const ALL: &str =
+    "SELECT node, boot, seq, crc, body FROM records JOIN logs USING (log) ORDER BY node, boot, seq";
+
+/// A row, without what it says.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) id: RecordId,
+    pub(crate) crc: u32,
+    alert: Option<AlertId>,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    /// About an alert, or standing by itself.
+    Plain,
+    /// Nothing that the state keeps.
+    Passing,
+    Edition(u64, u64),
+    Roster(Digest),
+}
+
+/// What there is, and which of it is over.
+#[derive(Debug, Default)]
+pub(crate) struct Standing {
+    /// How many records of each log are durable.
+    pub(crate) upto: BTreeMap<LogId, u64>,
+    /// Every row, in the order of [`ALL`].
+    pub(crate) rows: Vec<Seen>,
+    /// Alerts whose `Accept` is there, with their rosters.
+    accepted: BTreeMap<AlertId, Digest>,
+    over: BTreeSet<AlertId>,
+    editions: Editions,
+    rosters: BTreeMap<(LogId, Digest), u64>,
+}
+
+impl Standing {
+    /// Goes through all rows. In a transaction, or it may see two states.
+    pub(crate) fn survey(db: &Connection) -> Result<Self, ReadError> {
+        let mut standing = Self { upto: vector(db)?, over: finished(db)?, ..Self::default() };
+        let mut statement = db.prepare(ALL)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let id = RecordId { log: log(row)?, seq: unbits(row.get(2)?) };
+            let crc = row.get(3)?;
+            let entry = read(row.get_ref(4)?.as_blob().unwrap_or_default(), crc)
+                .map_err(|trouble| ReadError::Damaged { id, why: trouble.to_string() })?;
+            if let Record::Accept(alert) = &entry.record {
+                standing.accepted.insert(AlertId(id), alert.roster);
+            }
+            standing.see(id, crc, &record::index(id, &entry));
+        }
+        Ok(standing)
+    }
+
+    fn see(&mut self, id: RecordId, crc: u32, index: &record::Index) {
+        self.over.extend(index.closes);
+        let kind = match (index.edition, index.roster) {
+            (Some((term, version)), _) => {
+                self.editions.add(term, version, id);
+                Kind::Edition(term, version)
+            }
+            (None, Some(digest)) => {
+                let newest = self.rosters.entry((id.log, digest)).or_default();
+                *newest = id.seq.max(*newest);
+                Kind::Roster(digest)
+            }
+            (None, None) if index.passing => Kind::Passing,
+            (None, None) => Kind::Plain,
+        };
+        self.rows.push(Seen { id, crc, alert: index.alert, kind });
+    }
+
+    /// Whether a start needs the row.
+    pub(crate) fn needs(&self, row: &Seen) -> bool {
+        match &row.kind {
+            Kind::Plain => row.alert.is_none_or(|alert| self.pending(alert)),
+            Kind::Passing => false,
+            Kind::Edition(term, version) => self.editions.keep(*term, *version, row.id),
+            // The newest of a log precedes what is yet to come in it and refers to it.
+            Kind::Roster(digest) => self.rosters.get(&(row.id.log, *digest)) == Some(&row.id.seq),
+        }
+    }
+
+    /// Not over; or not there yet, so that what is known of it waits.
+    fn pending(&self, alert: AlertId) -> bool {
+        let covered = alert.0.seq < self.upto.get(&alert.0.log).copied().unwrap_or(0);
+        !covered || self.accepted.contains_key(&alert) && !self.over.contains(&alert)
+    }
+
+    /// A digest over what is needed. Rosters count where an alert refers to them and by what they say, because
+    /// nodes that hold the same may keep them from different logs.
+    pub(crate) fn digest(&self) -> Digest {
+        let there: BTreeSet<Digest> = self.rosters.keys().map(|(_, digest)| *digest).collect();
+        let open = self.accepted.iter().filter(|(alert, _)| !self.over.contains(alert));
+        let used: BTreeSet<Digest> =
+            open.map(|(_, roster)| *roster).filter(|id| there.contains(id)).collect();
+        let mut hasher = base::Hasher::new("standing records");
+        for row in self.rows.iter().filter(|row| !matches!(row.kind, Kind::Roster(_)) && self.needs(row)) {
+            hasher = hasher
+                .number(row.id.log.node.0.into())
+                .number(row.id.log.boot.0)
+                .number(row.id.seq)
+                .number(row.crc.into());
+        }
+        used.iter().fold(hasher.text("rosters"), |hasher, id| hasher.bytes(&id.0)).finish()
+    }
+}
+
+/// The editions of the directory that are kept: the newest, and of each lower term the newest, so that the
+/// branch that lost can still be read.
+#[derive(Debug, Default)]
+pub(crate) struct Editions {
+    newest: BTreeMap<u64, (u64, RecordId)>,
+}
+
+impl Editions {
+    /// Takes an edition in. Says which records are not needed any more: this one perhaps.
+    pub(crate) fn add(&mut self, term: u64, version: u64, id: RecordId) -> Vec<RecordId> {
+        let mut gone = Vec::new();
+        match self.newest.get(&term).copied() {
+            Some(newest) if newest == (version, id) => return gone,
+            Some(newest) if newest > (version, id) => return vec![id],
+            Some((_, old)) => gone.push(old),
+            None => (),
+        }
+        self.newest.insert(term, (version, id));
+        while self.newest.len() > 1 + DIRECTORY_TERMS_BACK {
+            gone.extend(self.newest.pop_first().map(|(_, (_, id))| id));
+        }
+        gone
+    }
+
+    fn keep(&self, term: u64, version: u64, id: RecordId) -> bool {
+        self.newest.get(&term) == Some(&(version, id))
+    }
+}
