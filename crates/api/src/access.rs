@@ -315,6 +315,7 @@ pub(crate) async fn make_token(
         sha256: digest.to_string(),
         scopes: form.scopes.clone(),
         expires: form.expires.clone(),
+        refuse_solo: false,
     };
     change(&shared, &caller.actor, &HeaderMap::new(), |book| {
         if book.tokens.contains_key(name.as_str()) {

@@ -199,6 +199,23 @@ fn told(record: &Record) -> Value {
         Record::Pause { by, reason } => json!({ "by": by.to_string(), "reason": **reason }),
         Record::Resume { by, .. } => json!({ "by": by.to_string() }),
         Record::Claim(claim) => json!({ "log": claim.log.to_string(), "epoch": claim.epoch }),
+        Record::Release { to, claims } => json!({ "to": to.to_string(), "ranges": claims.len() }),
+        Record::Duty(duty) => json!({
+            "duty": duty.duty.as_str(), "to": duty.to.to_string(), "epoch": duty.epoch, "because": *duty.because,
+        }),
+        Record::Merged { code, into, .. } => json!({ "code": code.to_string(), "into": into.to_string() }),
+        Record::RosterDropped { rosters } => json!({ "rosters": rosters.len() }),
+        Record::PeerState { peer, to, because } => {
+            json!({ "peer": peer.to_string(), "to": to.word(), "because": **because })
+        }
+        Record::Member { node, member, by, .. } => json!({
+            "node": node.to_string(), "name": member.as_ref().map(|member| member.name.as_str()),
+            "role": member.as_ref().map(|member| member.role.word()), "by": by.to_string(),
+        }),
+        Record::Conduct { conduct, by } => json!({
+            "passive": conduct.passive, "by-hand": conduct.by_hand,
+            "maintenance": conduct.maintenance.as_deref(), "by": by.to_string(),
+        }),
         Record::Directory { edition, by, summary } => json!({
             "term": edition.term, "version": edition.version, "by": by.to_string(), "summary": **summary,
         }),

@@ -428,7 +428,12 @@ fn refused(refusal: Refusal, named: &[Target], book: &Directory) -> Rejection {
         | Refusal::NoFurtherStep
         | Refusal::TooManyComments
         | Refusal::NotPaused
-        | Refusal::Stale { .. } => refusal.into(),
+        | Refusal::Stale { .. }
+        | Refusal::NotPrimary { .. }
+        | Refusal::Solo
+        | Refusal::Witness
+        | Refusal::Blocked { .. }
+        | Refusal::UnknownNode { .. } => refusal.into(),
     }
 }
 

@@ -267,6 +267,37 @@ impl From<Refusal> for Rejection {
             Refusal::Stale { version } => {
                 Self::new(Kind::Stale, format!("the directory changed meanwhile; it is at version {version}"))
             }
+            Refusal::NotPrimary { primary } => Self::new(Kind::Conflict, not_primary(primary.as_deref())),
+            Refusal::Solo => Self::new(
+                Kind::Unavailable,
+                "no other node holds a copy now, and this source wants no promise of one disk alone",
+            )
+            .retry_after(5),
+            Refusal::Witness => Self::new(
+                Kind::Unavailable,
+                "this node is a witness and holds no alerts; send to another node of the cluster",
+            ),
+            Refusal::Blocked { why } => Self::new(Kind::Conflict, format!("not now: {}", why.join("; "))),
+            Refusal::UnknownNode { node } => Self::new(
+                Kind::NotFound,
+                format!("node {node} does not belong to the cluster, or is this one"),
+            ),
+        }
+    }
+}
+
+/// Where the directory can be changed.
+fn not_primary(primary: Option<&ownership::Member>) -> String {
+    match primary {
+        Some(member) => format!(
+            "the directory is changed on node {}; send this to {}, or make this node the primary with `steadfast \
+             cluster force-primary` if that one is lost",
+            member.name, member.api
+        ),
+        None => {
+            "the node that changes the directory does not belong to the cluster any more; make this one the \
+                 primary with `steadfast cluster force-primary`"
+                .to_owned()
         }
     }
 }

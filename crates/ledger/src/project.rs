@@ -78,13 +78,19 @@ pub(crate) fn project(db: &Connection, id: RecordId, entry: &Entry) -> rusqlite:
         }
         Record::Ack { alert, ack } => acknowledged(db, *alert, id, ack)?,
         Record::End { alert, end } => ended(db, *alert, id, end)?,
-        Record::Closed { alert } => closed(db, *alert, entry.at)?,
+        Record::Closed { alert } | Record::Merged { alert, .. } => closed(db, *alert, entry.at)?,
         Record::Start { .. }
         | Record::StepFired { .. }
         | Record::Comment { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
         | Record::Claim(_)
+        | Record::Release { .. }
+        | Record::Duty(_)
+        | Record::RosterDropped { .. }
+        | Record::PeerState { .. }
+        | Record::Member { .. }
+        | Record::Conduct { .. }
         | Record::Directory { .. }
         | Record::Provider { .. }
         | Record::Note { .. } => (), // The trail tells of them.

@@ -4,9 +4,11 @@
 
 use base::{AlertId, NotificationId, RecordId};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Comment, Concluded, Content, End, Fired, Outcome, Purpose, Record, Send,
-    StepKey,
+    Acknowledgement, Actor, Alert, Comment, Concluded, Conduct, Content, End, Fired, Outcome, Purpose,
+    Record, Send, StepKey,
 };
+
+use ownership::Member;
 
 /// Notifications and outcomes that a sentence tells one by one; of further ones it gives the number.
 const TOLD_MAX: usize = 3;
@@ -36,6 +38,13 @@ pub fn kind(record: &Record) -> &'static str {
         Record::Pause { .. } => "pause",
         Record::Resume { .. } => "resume",
         Record::Claim(_) => "claim",
+        Record::Release { .. } => "release",
+        Record::Duty(_) => "duty",
+        Record::Merged { .. } => "merged",
+        Record::RosterDropped { .. } => "roster-dropped",
+        Record::PeerState { .. } => "peer-state",
+        Record::Member { .. } => "member",
+        Record::Conduct { .. } => "conduct",
         Record::Directory { .. } => "directory",
         Record::Provider { .. } => "provider",
         Record::Note { .. } => "note",
@@ -50,6 +59,8 @@ pub fn actor(record: &Record) -> Option<&Actor> {
         | Record::End { end: End { by, .. }, .. }
         | Record::Pause { by, .. }
         | Record::Resume { by, .. }
+        | Record::Member { by, .. }
+        | Record::Conduct { by, .. }
         | Record::Directory { by, .. }
         | Record::Note { by, .. } => Some(by),
         Record::StepFired { fired, .. } => fired.by.as_ref(),
@@ -61,6 +72,11 @@ pub fn actor(record: &Record) -> Option<&Actor> {
         | Record::Done { .. }
         | Record::Closed { .. }
         | Record::Claim(_)
+        | Record::Release { .. }
+        | Record::Duty(_)
+        | Record::Merged { .. }
+        | Record::RosterDropped { .. }
+        | Record::PeerState { .. }
         | Record::Provider { .. } => None,
     }
 }
@@ -97,12 +113,49 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
             "node {} took over the alerts from {} to before {} of log {}, epoch {}",
             id.log.node, claim.from, claim.upto, claim.log, claim.epoch
         ),
+        Record::Release { to, claims } => {
+            let ranges = count(claims.len(), "range", "ranges");
+            format!("node {} handed its alerts, {ranges}, to node {}", id.log.node, to.node)
+        }
+        Record::Duty(duty) => {
+            let holds = if duty.duty.as_str() == "front" { "is in control" } else { "has the duty" };
+            format!("node {} {holds}: {}", duty.to.node, duty.because)
+        }
+        Record::Merged { alert, code, into } => {
+            format!("{code} ({}) is the same alert as {}, which stands for both", name(alert), name(into))
+        }
+        Record::RosterDropped { rosters } => {
+            format!("{} not referred to any more", count(rosters.len(), "roster is", "rosters are"))
+        }
+        Record::PeerState { peer, to, because } => {
+            format!("node {} sees node {peer} as {}: {because}", id.log.node, to.word())
+        }
+        Record::Member { node, member, by, .. } => membership(*node, member.as_ref(), by),
+        Record::Conduct { conduct, by } => format!("{} {}", who(by), conducted(conduct)),
         Record::Directory { edition, by, summary } => {
             format!("{} changed the directory to {}.{}: {summary}", who(by), edition.term, edition.version)
         }
         Record::Provider { provider, to, because } => format!("provider {provider} is {to}: {because}"),
         Record::Note { by, what } => format!("{}: {what}", who(by)),
     }
+}
+
+fn membership(node: base::NodeId, member: Option<&Member>, by: &Actor) -> String {
+    match member {
+        Some(member) => {
+            let at = member.addresses.join(", ");
+            let role = member.role.word();
+            format!("{} enrolled node {} ({node}) as {role}, reached at {at}", who(by), member.name)
+        }
+        None => format!("{} took node {node} out of the cluster", who(by)),
+    }
+}
+
+fn conducted(conduct: &Conduct) -> String {
+    let mode = if conduct.passive { "active/passive" } else { "active/active" };
+    let takeover = if conduct.by_hand { "by hand only" } else { "by itself" };
+    let work = conduct.maintenance.as_ref().map(|why| format!(", maintenance: {why}")).unwrap_or_default();
+    format!("set the cluster to {mode}, takeover {takeover}{work}")
 }
 
 /// `anna through the link from 192.0.2.7`: recipients and users go by their names, others by what they are.

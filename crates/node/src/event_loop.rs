@@ -174,7 +174,7 @@ impl EventLoop {
         match event {
             LedgerEvent::Stored { log, upto } if log == self.log => {
                 self.publisher.stored(upto);
-                self.core.handle(now, Input::Stored { upto, copies: 1 }, effects);
+                self.core.handle(now, Input::Stored { log, upto }, effects);
                 None
             }
             LedgerEvent::Stored { .. } => None, // Of a peer's log; nobody waits for it here.
@@ -210,6 +210,7 @@ impl EventLoop {
                     }
                 }
                 Effect::Forget { alerts, rosters } => self.ledger.forget(alerts, rosters),
+                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => (),
             }
         }
         if !batch.is_empty() {

@@ -46,6 +46,13 @@ impl Metrics {
             | Record::Pause { .. }
             | Record::Resume { .. }
             | Record::Claim(_)
+            | Record::Release { .. }
+            | Record::Duty(_)
+            | Record::Merged { .. }
+            | Record::RosterDropped { .. }
+            | Record::PeerState { .. }
+            | Record::Member { .. }
+            | Record::Conduct { .. }
             | Record::Directory { .. }
             | Record::Provider { .. }
             | Record::Note { .. } => (), // Rare, and in the trail.

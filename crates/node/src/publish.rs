@@ -64,12 +64,23 @@ fn log(record: &Record) {
         Record::Claim(claim) => {
             tracing::info!(log = %claim.log, from = claim.from, upto = claim.upto, "took over what a dead boot left");
         }
+        Record::Release { to, .. } => tracing::info!(to = %to.node, "handed over what was to be sent"),
+        Record::Duty(duty) => tracing::info!(to = %duty.to.node, because = %duty.because, "in control"),
+        Record::PeerState { peer, to, because } => {
+            tracing::warn!(%peer, to = to.word(), %because, "a peer is in another condition");
+        }
+        Record::Member { node, member, by, .. } => {
+            tracing::info!(%node, %by, belongs = member.is_some(), "membership changed");
+        }
+        Record::Conduct { by, .. } => tracing::info!(%by, "the cluster's conduct was changed"),
         Record::Roster(_)
         | Record::Update { .. }
         | Record::StepFired { .. }
         | Record::Intent { .. }
         | Record::Done { .. }
         | Record::Comment { .. }
+        | Record::Merged { .. }
+        | Record::RosterDropped { .. }
         | Record::Closed { .. } => (), // Many, and in the trail.
     }
 }

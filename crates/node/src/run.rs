@@ -18,7 +18,7 @@ use channel::Channel;
 use dispatch::directory::Directory;
 use dispatch::record::{Actor, Concluded};
 use dispatch::state::State;
-use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, PastKey, Ticket, Timings};
+use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, PastKey, Settings, Ticket};
 use ledger::{Ledger, LedgerEvent, Recovered};
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -209,10 +209,12 @@ fn start_core(config: &NodeConfig, recovered: Recovered, now: Now, effects: &mut
             .into_iter()
             .map(|spent| (spent.provider, spent.day, u32::try_from(spent.count).unwrap_or(u32::MAX)))
             .collect(),
+        base: recovered.base,
+        members: Vec::new(),
     };
     let specs = config.providers.iter().map(|provider| provider.spec.clone()).collect();
-    let timings = Timings { provider: config.selection };
-    Dispatch::start(identity, timings, (state, past), specs, now, effects)
+    let settings = Settings { provider: config.selection, ..Settings::default() };
+    Dispatch::start(identity, settings, (state, past), specs, now, effects)
 }
 
 /// A node without a directory takes the one that lies in its folder.

@@ -23,25 +23,71 @@ use std::sync::Arc;
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum RecordForm {
-    Start { version: Arc<str>, because: Arc<str> },
+    Start {
+        version: Arc<str>,
+        because: Arc<str>,
+    },
     Roster(RosterForm),
     Accept(AlertForm),
-    Update { alert: Text<AlertId>, content: ContentForm },
-    StepFired { alert: Text<AlertId>, step: StepKeyForm, fired: FiredForm },
-    Intent { alert: Text<AlertId>, sends: Vec<SendForm> },
-    Done { alert: Text<AlertId>, outcomes: Vec<ConcludedForm> },
-    Ack { alert: Text<AlertId>, ack: AcknowledgementForm },
-    Comment { alert: Text<AlertId>, comment: CommentForm },
-    End { alert: Text<AlertId>, end: EndForm },
-    Closed { alert: Text<AlertId> },
-    Pause { by: ActorForm, reason: Arc<str> },
-    Resume { pauses: Vec<PauseForm>, by: ActorForm },
+    Update {
+        alert: Text<AlertId>,
+        content: ContentForm,
+    },
+    StepFired {
+        alert: Text<AlertId>,
+        step: StepKeyForm,
+        fired: FiredForm,
+    },
+    Intent {
+        alert: Text<AlertId>,
+        sends: Vec<SendForm>,
+    },
+    Done {
+        alert: Text<AlertId>,
+        outcomes: Vec<ConcludedForm>,
+    },
+    Ack {
+        alert: Text<AlertId>,
+        ack: AcknowledgementForm,
+    },
+    Comment {
+        alert: Text<AlertId>,
+        comment: CommentForm,
+    },
+    End {
+        alert: Text<AlertId>,
+        end: EndForm,
+    },
+    Closed {
+        alert: Text<AlertId>,
+    },
+    Pause {
+        by: ActorForm,
+        reason: Arc<str>,
+    },
+    Resume {
+        pauses: Vec<PauseForm>,
+        by: ActorForm,
+    },
     Claim(ClaimForm),
-    Release { to: Text<LogId>, claims: Vec<ClaimForm> },
+    Release {
+        to: Text<LogId>,
+        claims: Vec<ClaimForm>,
+    },
     Duty(DutyForm),
-    Merged { alert: Text<AlertId>, code: CodeForm, into: Text<AlertId> },
-    RosterDropped { rosters: Vec<Hex> },
-    PeerState { peer: Text<NodeId>, to: Word<Condition>, because: Arc<str> },
+    Merged {
+        alert: Text<AlertId>,
+        code: CodeForm,
+        into: Text<AlertId>,
+    },
+    RosterDropped {
+        rosters: Vec<Hex>,
+    },
+    PeerState {
+        peer: Text<NodeId>,
+        to: Word<Condition>,
+        because: Arc<str>,
+    },
     Member {
         node: Text<NodeId>,
         generation: u64,
@@ -49,10 +95,20 @@ pub(crate) enum RecordForm {
         member: Option<MemberForm>,
         by: ActorForm,
     },
-    Conduct { conduct: ConductForm, by: ActorForm },
+    Conduct {
+        conduct: ConductForm,
+        by: ActorForm,
+    },
     Directory(Box<EditionForm>),
-    Provider { provider: Text<Name>, to: Arc<str>, because: Arc<str> },
-    Note { by: ActorForm, what: Arc<str> },
+    Provider {
+        provider: Text<Name>,
+        to: Arc<str>,
+        because: Arc<str>,
+    },
+    Note {
+        by: ActorForm,
+        what: Arc<str>,
+    },
 }
 
 impl RecordForm {
@@ -100,9 +156,7 @@ impl RecordForm {
                 member: Form::of(member),
                 by: Form::of(by),
             },
-            Record::Conduct { conduct, by } => {
-                Self::Conduct { conduct: Form::of(conduct), by: Form::of(by) }
-            }
+            Record::Conduct { conduct, by } => Self::Conduct { conduct: Form::of(conduct), by: Form::of(by) },
             Record::Directory { edition, by, summary } => {
                 Self::Directory(Box::new(EditionForm::of(edition, by, summary)))
             }

@@ -47,7 +47,7 @@ const BORDERS: &[Border] = &[
     // Stores facts; knows no channel and no way of writing them.
     Border {
         name: "ledger",
-        ours: &["base", "dispatch", "record"],
+        ours: &["base", "ownership", "dispatch", "record"],
         theirs: Theirs::AnyBut(&["axum", "lettre", "reqwest", "serde", "serde_json", "utoipa"]),
     },
     // The ways out and the ways in do not know each other.
@@ -58,12 +58,12 @@ const BORDERS: &[Border] = &[
     },
     Border {
         name: "api",
-        ours: &["base", "dispatch", "record", "ledger"],
+        ours: &["base", "ownership", "dispatch", "record", "ledger"],
         theirs: Theirs::AnyBut(&["lettre", "rusqlite"]),
     },
     Border {
         name: "node",
-        ours: &["base", "selection", "dispatch", "record", "ledger", "channel", "api"],
+        ours: &["base", "selection", "ownership", "dispatch", "record", "ledger", "channel", "api", "cluster"],
         theirs: Theirs::AnyBut(&["rusqlite"]),
     },
     Border {

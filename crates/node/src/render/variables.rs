@@ -88,6 +88,7 @@ pub struct RenderInput<'a> {
 pub(super) fn repeat_text(cause: Cause) -> &'static str {
     match cause {
         Cause::Crash => "the sending node stopped before it knew whether an earlier try arrived",
+        Cause::Takeover => "another node was to send this and is silent, so nobody knows whether it arrived",
         Cause::Unknown => "the provider did not say whether an earlier try arrived",
     }
 }

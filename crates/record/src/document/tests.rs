@@ -398,7 +398,8 @@ fn access() -> impl Strategy<Value = (book::Token, book::User)> {
     let scopes = proptest::sample::subsequence(&book::Scope::ALL[..], 0..=5);
     let expires = proptest::option::of((-62_167_219_200_000..=253_402_300_799_999i64).prop_map(Wall));
     (any::<[u8; 32]>(), scopes, expires, text()).prop_map(|(digest, scopes, expires, title)| {
-        let token = book::Token { digest: Digest(digest), scopes: scopes.clone(), expires, refuse_solo: false };
+        let token =
+            book::Token { digest: Digest(digest), scopes: scopes.clone(), expires, refuse_solo: false };
         (token, book::User { title, password: "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".into(), scopes })
     })
 }
