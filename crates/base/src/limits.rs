@@ -61,6 +61,27 @@ pub const CODE_WRAP: u32 = 9_999;
 pub const TEMPLATE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes a rendered message may have before the channel's own limit. A longer one is cut, visibly.
 pub const MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of one frame between peers. A longer one ends its connection; what is larger goes in several.
+pub const PEER_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of one message between peers, put together from its frames. A longer one ends its connection.
+pub const PEER_MESSAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Bytes of records that wait for the connection to one peer. What comes on top is dropped, and the
+/// connection is made anew once the rest has left: the core then starts again from what the peer holds.
+pub const PEER_QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of records of one peer that were read and not stored yet. Until some are, no more is read.
+pub const PEER_ROOM_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of a snapshot. A larger one is discarded, and ends its connection.
+pub const PEER_SNAPSHOT_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Accepted connections that have not said yet who they are. A further one is closed at once.
+pub const PEER_ARRIVALS_MAX: usize = 128;
+/// The same from one IP address. A further one is closed at once.
+pub const PEER_ARRIVALS_PER_HOST_MAX: usize = 32;
+/// How long a connection has for the handshake and to say who it is. A slower one is closed.
+pub const PEER_GREETING_TIME: Duration = Duration::from_secs(5);
+/// How long a peer's connection may be silent. Then it is closed, and its peer makes another.
+pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// How long one address of a peer has to answer. Then the next one is tried.
+pub const PEER_ADDRESS_TIME: Duration = Duration::from_secs(1);
 /// Records that are done with and kept for a peer that lacks them. Past it the oldest go all the same, and
 /// the peer is brought level by a snapshot.
 pub const RETAINED_RECORDS_MAX: usize = 500_000;
@@ -75,6 +96,10 @@ const _: () = {
     assert!(
         DETAILS_BYTES_MAX + SUMMARY_BYTES_MAX < MESSAGE_BYTES_MAX,
         "an alert at its limits fits a message"
+    );
+    assert!(
+        DIRECTORY_BYTES_MAX < PEER_MESSAGE_BYTES_MAX,
+        "a directory at its limit fits a message between peers"
     );
     assert!(INTENT_NOTIFICATIONS_MAX <= DONE_OUTCOMES_MAX, "the outcomes of one Intent fit one Done");
     assert!(KEY_LIFE.as_secs() <= CODE_REST.as_secs(), "a code outlives every key that leads to it");

@@ -215,10 +215,14 @@ impl Historian {
         )?;
         let mut rows = statement.query(params![key, bits(from), bits(upto), STEP_RECORDS])?;
         let transaction = self.history.transaction()?;
+        let mut jumps = jumps(&self.ledger, key, from, upto)?.into_iter().peekable();
         let mut next = from;
         let mut read_rows = 0;
         while let Some(row) = rows.next()? {
             let id = RecordId { log, seq: unbits(row.get(0)?) };
+            while let Some((begin, end, at)) = jumps.next_if(|(begin, ..)| *begin <= id.seq) {
+                jumped(&transaction, log, begin, end, at)?;
+            }
             // What cannot be read is reported at the next start; here it is passed over.
             if let Ok(entry) = read(row.get_ref(2)?.as_blob().unwrap_or_default(), row.get(1)?) {
                 project(&transaction, id, &entry)?;
@@ -228,9 +232,9 @@ impl Historian {
         }
         if read_rows < STEP_RECORDS {
             next = upto; // What is missing below was finished before.
-        }
-        for (begin, end, at) in jumps(&self.ledger, key, from, next)? {
-            jumped(&transaction, log, begin, end, at)?;
+            for (begin, end, at) in jumps {
+                jumped(&transaction, log, begin, end, at)?;
+            }
         }
         transaction.prepare_cached("INSERT OR REPLACE INTO marks VALUES (?1, ?2, ?3)")?.execute(params![
             log.node.0,

@@ -12,12 +12,13 @@ const VERSION: u32 = 1;
 pub(crate) fn write(db: &Connection) -> rusqlite::Result<Vec<u8>> {
     let text: String = db.query_row(
         "SELECT json_object('v', ?1,
-         'keys', (SELECT json_group_array(json_array(source, key, hex(digest), node, boot, alert_seq,
-            code_letter, code_number, at) ORDER BY source, key) FROM accepted JOIN logs ON log = alert_log),
-         'codes', (SELECT json_group_array(json_array(letter, hour, highest, last) ORDER BY letter, hour)
-            FROM codes),
-         'quota', (SELECT json_group_array(json_array(node, boot, provider, day, count)
-            ORDER BY node, boot, provider, day) FROM quota JOIN logs USING (log)))",
+         'keys', json((SELECT json_group_array(json_array(source, key, hex(digest), node, boot, alert_seq,
+            code_letter, code_number, at)) FROM (SELECT * FROM accepted JOIN logs ON log = alert_log
+            ORDER BY source, key))),
+         'codes', json((SELECT json_group_array(json_array(letter, hour, highest, last)) FROM (SELECT *
+            FROM codes ORDER BY letter, hour))),
+         'quota', json((SELECT json_group_array(json_array(node, boot, provider, day, count))
+            FROM (SELECT * FROM quota JOIN logs USING (log) ORDER BY node, boot, provider, day))))",
         [VERSION],
         |row| row.get(0),
     )?;
@@ -64,3 +65,43 @@ const QUOTA: &str = "INSERT INTO quota
     SELECT log, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1, '$.quota')
     JOIN logs ON node = value ->> 0 AND boot = value ->> 1 WHERE true
     ON CONFLICT (log, provider, day) DO UPDATE SET count = max(count, excluded.count)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prepared() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        crate::schema::prepare(&db, "ledger.db".as_ref()).unwrap();
+        db
+    }
+
+    #[test]
+    fn what_was_written_is_taken_over_as_it_was() {
+        let there = prepared();
+        there
+            .execute_batch(
+                "INSERT INTO logs (node, boot, upto) VALUES (1, 4294967296, 9), (2, -1, 7);
+                 INSERT INTO accepted VALUES ('scada', 'a \"key\"', x'0102ff', 1, 3, 'A', 12, 1700000000000);
+                 INSERT INTO codes VALUES ('A', 472222, 14, 2);
+                 INSERT INTO quota VALUES (2, 'smtp-a', 19675, 40);",
+            )
+            .unwrap();
+        let bytes = write(&there).unwrap();
+        let here = prepared();
+        for _ in 0..2 {
+            assert!(readable(&here, &bytes));
+            let transaction = here.unchecked_transaction().unwrap();
+            take_over(&transaction, &bytes).unwrap();
+            transaction.commit().unwrap();
+            assert_eq!(String::from_utf8(write(&here).unwrap()), String::from_utf8(bytes.clone()));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_not_readable() {
+        for bytes in [&b""[..], b"[]", b"{}", b"{\"v\":2}", b"{\"v\":1", b"\xff"] {
+            assert!(!readable(&prepared(), bytes), "{bytes:?}");
+        }
+    }
+}

@@ -56,6 +56,22 @@ const BORDERS: &[Border] = &[
         ours: &["base", "selection", "dispatch"],
         theirs: Theirs::AnyBut(&["axum", "rusqlite", "utoipa"]),
     },
+    // Carries facts between nodes; stores none and decides nothing.
+    Border {
+        name: "cluster",
+        ours: &["base", "ownership", "dispatch", "record"],
+        theirs: Theirs::Only(&[
+            "crc32fast",
+            "rustix",
+            "rustls",
+            "serde",
+            "serde_json",
+            "thiserror",
+            "tokio",
+            "tokio-rustls",
+            "tracing",
+        ]),
+    },
     Border {
         name: "api",
         ours: &["base", "ownership", "dispatch", "record", "ledger"],

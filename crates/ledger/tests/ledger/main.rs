@@ -7,6 +7,12 @@ mod common;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod mirror;
+#[cfg(test)]
+mod projection;
+#[cfg(test)]
 mod recovery;
 #[cfg(test)]
 mod refusals;
+#[cfg(test)]
+mod world;
