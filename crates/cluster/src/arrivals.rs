@@ -28,7 +28,10 @@ struct Arrival {
     boot: LogId,
     heard: Instant,
     lanes: BTreeMap<Lane, (u64, Arc<Notify>)>,
-    /// For its records, over all of its connections: making a new one does not make more room.
+    /// Connections of boots before this one that may still hold records. Nothing that arrived is thrown away
+    /// because its sender has died; where a record stands says all about it.
+    draining: BTreeMap<u64, Arc<Notify>>,
+    /// For its records, over all connections of this boot: making a new one does not make more room.
     room: Arc<Semaphore>,
 }
 
@@ -60,20 +63,23 @@ impl Arrivals {
     pub(crate) fn pass(&self, open: &Open, serial: u64, then: impl FnOnce()) -> bool {
         let mut book = self.lock();
         let Some(arrival) = book.nodes.get_mut(&open.boot.node) else { return false };
-        let seated = arrival.lanes.get(&open.lane).is_some_and(|(present, _)| *present == serial);
+        let seated = arrival.has(open.lane, serial);
         if seated {
             arrival.heard = Instant::now();
+        }
+        let heard = seated || arrival.draining.contains_key(&serial);
+        if heard {
             then();
         }
-        seated
+        heard
     }
 
     /// Gives a seat up.
     pub(crate) fn rise(&self, open: &Open, serial: u64) {
         let mut book = self.lock();
-        if let Some(arrival) = book.nodes.get_mut(&open.boot.node)
-            && arrival.lanes.get(&open.lane).is_some_and(|(present, _)| *present == serial)
-        {
+        let Some(arrival) = book.nodes.get_mut(&open.boot.node) else { return };
+        arrival.draining.remove(&serial);
+        if arrival.has(open.lane, serial) {
             arrival.lanes.remove(&open.lane);
         }
     }
@@ -97,15 +103,15 @@ impl Book {
             boot: open.boot,
             heard: now,
             lanes: BTreeMap::new(),
-            room: Arc::new(Semaphore::new(PEER_ROOM_BYTES_MAX)),
+            draining: BTreeMap::new(),
+            room: room(),
         });
         if arrival.boot != open.boot {
             let speaks = now.saturating_duration_since(arrival.heard) < STILL_SPEAKS;
-            if speaks && !arrival.lanes.is_empty() {
+            if speaks && arrival.lanes.contains_key(&Lane::Control) {
                 return Err(arrival.boot);
             }
-            arrival.leave();
-            arrival.boot = open.boot;
+            arrival.follow(open.boot);
         }
         arrival.heard = now;
         let leave = Arc::new(Notify::new());
@@ -118,11 +124,28 @@ impl Book {
 }
 
 impl Arrival {
-    fn leave(&mut self) {
-        for (_, leave) in std::mem::take(&mut self.lanes).into_values() {
+    fn has(&self, lane: Lane, serial: u64) -> bool {
+        self.lanes.get(&lane).is_some_and(|(present, _)| *present == serial)
+    }
+
+    /// Another boot speaks from now on.
+    fn follow(&mut self, boot: LogId) {
+        if let Some((_, leave)) = self.lanes.remove(&Lane::Control) {
             leave.notify_one();
         }
+        self.draining.extend(self.lanes.remove(&Lane::Bulk));
+        self.boot = boot;
+        self.room = room();
     }
+
+    fn leave(&mut self) {
+        let seated = std::mem::take(&mut self.lanes).into_values().map(|(_, leave)| leave);
+        seated.chain(std::mem::take(&mut self.draining).into_values()).for_each(|leave| leave.notify_one());
+    }
+}
+
+fn room() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(PEER_ROOM_BYTES_MAX))
 }
 
 #[cfg(test)]
@@ -152,6 +175,21 @@ mod tests {
         let seat = arrivals.sit(&open(1, Lane::Control)).unwrap();
         arrivals.rise(&open(1, Lane::Control), seat.serial);
         assert!(arrivals.sit(&open(2, Lane::Control)).is_ok());
+    }
+
+    #[test]
+    fn records_of_a_boot_that_died_are_heard_to_their_end() {
+        let arrivals = Arrivals::default();
+        let control = arrivals.sit(&open(1, Lane::Control)).unwrap();
+        let bulk = arrivals.sit(&open(1, Lane::Bulk)).unwrap();
+        arrivals.rise(&open(1, Lane::Control), control.serial);
+        let next =
+            arrivals.sit(&open(2, Lane::Bulk)).expect("what still waits to be read is no sign of life");
+        assert!(!Arc::ptr_eq(&bulk.room, &next.room), "they do not wait for each other");
+        assert!(arrivals.pass(&open(1, Lane::Bulk), bulk.serial, || ()));
+        assert!(arrivals.pass(&open(2, Lane::Bulk), next.serial, || ()));
+        arrivals.rise(&open(1, Lane::Bulk), bulk.serial);
+        assert!(!arrivals.pass(&open(1, Lane::Bulk), bulk.serial, || ()));
     }
 
     #[test]

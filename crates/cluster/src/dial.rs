@@ -16,7 +16,7 @@ use base::limits::{PEER_ADDRESS_TIME, PEER_GREETING_TIME, PEER_SILENCE_MAX};
 use rustls::pki_types::ServerName;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Notify;
@@ -144,9 +144,10 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Arc<Peer>) {
     loop {
         let next = match dial_any(&shared, &peer, &mut turn).await {
             Ok(link) => {
+                let since = Instant::now();
                 let end = serve(&shared, &peer, link).await;
                 peer.note_error(&end.why);
-                redial.lost(end.how)
+                redial.lost(end.how, since.elapsed())
             }
             Err(failure) => {
                 peer.note_error(&failure.why);
@@ -403,6 +404,31 @@ mod tests {
         ] {
             let failures: Vec<_> = each.iter().map(|how| Failure { how: *how, why: String::new() }).collect();
             assert_eq!(sum_up(&failures).how, all, "{each:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_with_nothing_to_say_are_kept_alive() {
+        let outbox = Outbox::default();
+        let version = VERSIONS[0];
+        for lane in Lane::ALL {
+            let (near, far) = tokio::io::duplex(1 << 10);
+            let speaking = async {
+                match lane {
+                    Lane::Control => speak(&outbox, near, version).await,
+                    Lane::Bulk => load(&outbox, near, version).await.expect("nothing overflows"),
+                }
+            };
+            let hearing = async {
+                let mut reader = Reader::new(far, version);
+                for _ in 0..10 {
+                    assert_eq!(reader.next().await.expect("it is not silent for long").0, Message::Alive);
+                }
+            };
+            tokio::select! {
+                end = speaking => panic!("{end:?}"),
+                () = hearing => (),
+            }
         }
     }
 }

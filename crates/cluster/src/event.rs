@@ -95,6 +95,6 @@ pub struct LinkStatus {
     pub version: Option<u8>,
     /// The last error, in words, and when it was.
     pub error: Option<(Arc<str>, SystemTime)>,
-    /// When the peer's certificate expires.
+    /// When the certificate expires that the peer showed last. It shows another one when it connects again.
     pub expires: Option<SystemTime>,
 }

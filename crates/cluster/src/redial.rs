@@ -45,17 +45,24 @@ pub(crate) struct Redial {
 }
 
 impl Redial {
-    /// A connection had been made, and ended.
-    pub(crate) fn lost(&mut self, how: Outcome) -> Next {
-        self.failures = 0;
-        self.asking = (how == Outcome::Cut).then_some((0, 0));
-        let after = if self.asking.is_some() { Duration::ZERO } else { DELAY_MIN };
-        Next { after, gone: false }
+    /// A connection that had `lived` so long ended. One that never lives long is not dialled in a circle: two
+    /// processes that take each other's place would keep the peer busy.
+    pub(crate) fn lost(&mut self, how: Outcome, lived: Duration) -> Next {
+        if lived >= DELAY_MAX {
+            self.failures = 0;
+        }
+        let first = self.failures == 0;
+        let later = self.later(false);
+        if how != Outcome::Cut {
+            return later;
+        }
+        self.asking = Some((0, 0));
+        if first { Next { after: Duration::ZERO, gone: false } } else { later }
     }
 
     /// An attempt failed.
     pub(crate) fn failed(&mut self, how: Outcome) -> Next {
-        let Some((refusals, asked)) = self.asking.take() else { return self.later(false) };
+        let Some((refusals, asked)) = self.asking else { return self.later(false) };
         let refusals = match how {
             Outcome::Refused => refusals + 1,
             Outcome::Cut => 0,
@@ -74,6 +81,7 @@ impl Redial {
     fn later(&mut self, gone: bool) -> Next {
         let after = DELAY_MIN.saturating_mul(1 << self.failures.min(8)).min(DELAY_MAX);
         self.failures = self.failures.saturating_add(1);
+        self.asking = None;
         Next { after, gone }
     }
 }
@@ -83,9 +91,11 @@ mod tests {
     use super::*;
     use Outcome::{Cut, Other, Refused};
 
+    const LONG: Duration = Duration::from_secs(60);
+
     fn check(lost: Outcome, attempts: &[Outcome], gone: &[bool]) {
         let mut redial = Redial::default();
-        assert!(!redial.lost(lost).gone);
+        assert!(!redial.lost(lost, LONG).gone);
         let told: Vec<bool> = attempts.iter().map(|how| redial.failed(*how).gone).collect();
         assert_eq!(told, gone, "{lost:?} {attempts:?}");
     }
@@ -108,12 +118,19 @@ mod tests {
     #[test]
     fn a_cut_connection_is_dialled_again_at_once_and_pauses_grow() {
         let mut redial = Redial::default();
-        assert_eq!(redial.lost(Cut).after, Duration::ZERO);
+        assert_eq!(redial.lost(Cut, LONG).after, Duration::ZERO);
         assert_eq!(redial.failed(Refused).after, ASKING);
         assert_eq!(redial.failed(Refused).after, ASKING);
-        let pauses = [(); 7].map(|()| redial.failed(Refused).after.as_millis());
-        assert_eq!(pauses, [50, 100, 200, 400, 800, 1000, 1000]);
-        assert_eq!(redial.lost(Other).after, DELAY_MIN);
-        assert_eq!(redial.failed(Other).after, DELAY_MIN);
+        let pauses = [(); 6].map(|()| redial.failed(Refused).after.as_millis());
+        assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000]);
+        assert_eq!(redial.lost(Other, LONG).after, DELAY_MIN);
+    }
+
+    #[test]
+    fn a_connection_that_never_lives_long_is_not_dialled_in_a_circle() {
+        let mut redial = Redial::default();
+        let pauses = [(); 6].map(|()| redial.lost(Cut, Duration::from_millis(5)).after.as_millis());
+        assert_eq!(pauses, [0, 100, 200, 400, 800, 1000]);
+        assert_eq!(redial.lost(Cut, LONG).after, Duration::ZERO);
     }
 }

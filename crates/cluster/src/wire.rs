@@ -228,4 +228,17 @@ mod tests {
         let end = Reader::new(bytes.as_slice(), VERSIONS[0]).next().await;
         assert!(matches!(end, Err(Ended::Bad(FrameError::Oversize { max: PEER_FRAME_BYTES_MAX, .. }))));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_silent_for_too_long_ends() {
+        let (near, mut far) = tokio::io::duplex(64);
+        far.write_all(&[0, 0, 0]).await.unwrap(); // Also one that stops in the middle.
+        assert!(matches!(Reader::new(near, VERSIONS[0]).next().await, Err(Ended::Silent)));
+        let (near, _far) = tokio::io::duplex(64);
+        let years = Duration::from_secs(100_000_000);
+        assert!(
+            timeout(years, Reader::patient(near, VERSIONS[0]).next()).await.is_err(),
+            "a patient one waits"
+        );
+    }
 }
