@@ -13,9 +13,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+mod cluster;
 mod error;
 mod reference;
 
+pub use cluster::{ClusterConfig, PEERS_LISTEN, dialled};
 pub use error::ConfigError as NodeFileError;
 pub use reference::reference;
 
@@ -34,6 +36,8 @@ struct File {
     listen: Listen,
     #[serde(default)]
     tls: Tls,
+    #[serde(default)]
+    cluster: cluster::Section,
     #[serde(default)]
     log: Log,
     #[serde(default)]
@@ -164,6 +168,8 @@ pub struct NodeConfig {
     pub ingest_source: Name,
     /// The certificate.
     pub tls: Tls,
+    /// What this machine brings to a cluster.
+    pub cluster: ClusterConfig,
     /// What the program says of itself.
     pub log: Log,
     /// How long finished alerts can be looked up.
@@ -226,6 +232,7 @@ pub fn parse(path: &Path, text: &str) -> Result<NodeConfig, ConfigError> {
         return Err(lines.at("public_url", &"must begin with https:// or http://"));
     }
     let history_keep = duration("keep", &file.history.keep)?;
+    let cluster = file.cluster.judge(&lines)?;
     let providers = providers(&lines, file.providers)?;
     Ok(NodeConfig {
         name,
@@ -234,6 +241,7 @@ pub fn parse(path: &Path, text: &str) -> Result<NodeConfig, ConfigError> {
         listen: file.listen,
         ingest_source,
         tls: file.tls,
+        cluster,
         log: file.log,
         history_keep,
         trail: file.trail,

@@ -104,6 +104,12 @@ const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "cluster",
+        about: "How peers reach this machine, and the times of the protocol: see the manual's page on clusters. \
+                Without `listen` there are no peers.",
+        keys: CLUSTER,
+    },
+    Section {
         name: "log",
         about: "What the program says of itself, on standard error.",
         keys: &[
@@ -149,6 +155,71 @@ const SECTIONS: &[Section] = &[
             ),
         ],
     },
+];
+
+/// The section `[cluster]`.
+const CLUSTER: &[Key] = &[
+    key(
+        "listen",
+        "\"0.0.0.0:8444\"",
+        Otherwise("off"),
+        "Where peers are let in: ADDRESS:PORT. Only holders of a certificate of this cluster get past it.",
+    ),
+    key(
+        "addresses",
+        "[\"10.1.0.7:8444\", \"10.2.0.7:8444\"]",
+        Otherwise("what is known since this node joined"),
+        "What peers dial to reach this machine, HOST:PORT each, tried in this order: one for each network.",
+    ),
+    key(
+        "allow",
+        "[\"10.1.0.0/16\", \"south.example.org\"]",
+        Otherwise("from anywhere"),
+        "From where peers may connect: addresses, networks or names of hosts.",
+    ),
+    key(
+        "heartbeat",
+        "\"100ms\"",
+        AsShown,
+        "A duration: how often peers hear from this node although nothing happened; 10ms to 10s.",
+    ),
+    key(
+        "down_after",
+        "\"1s\"",
+        AsShown,
+        "A duration: a peer that is silent this long is down; 100ms to 1m, and at least 3 heartbeats.",
+    ),
+    key(
+        "gate",
+        "\"250ms\"",
+        AsShown,
+        "A duration: how long the first message of an alert waits at most for the peers to hold the alert; up to 10s.",
+    ),
+    key(
+        "claim_wait",
+        "\"600ms\"",
+        AsShown,
+        "A duration: how long a takeover waits at most for living peers to have seen it; 50ms to 30s, and at least 2 heartbeats.",
+    ),
+    key(
+        "disk_hangs",
+        "\"2s\"",
+        AsShown,
+        "A duration: a peer whose disk has owed a write this long is not waited for; 500ms to 1m.",
+    ),
+    key(
+        "certificate_life",
+        "\"365d\"",
+        AsShown,
+        "A duration: how long the certificates are valid that this node makes for itself; 1h to 3650d. They are \
+         renewed when a third of it is left.",
+    ),
+    key(
+        "protocol_max",
+        "2",
+        AsShown,
+        "The highest version of the peers' protocol to speak. Lower it only while nodes are upgraded one by one.",
+    ),
 ];
 
 const PROVIDER: &[Key] = &[
