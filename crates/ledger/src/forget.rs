@@ -36,8 +36,10 @@ pub(crate) enum Peers {
 #[derive(Debug, Default)]
 struct About {
     records: usize,
-    /// It waits to be deleted.
+    /// It is over.
     over: bool,
+    /// It waits to be deleted: not before its `Accept` is there, which would bring it back.
+    waits: bool,
 }
 
 /// What waits to be deleted.
@@ -84,20 +86,23 @@ impl Forgetting {
 
     /// Records became durable. What is about an alert that was over and gone before goes as well.
     pub(crate) fn stored(&mut self, store: &Store, rows: &[Row]) {
-        for row in rows.iter().filter(|row| row.index.accept.is_some()) {
-            self.known.entry(AlertId(row.id)).or_default(); // First, so that no fact before it seems late.
-        }
         let mut late = Vec::new();
+        for row in rows.iter().filter(|row| row.index.accept.is_some()) {
+            // First, so that no fact before it seems late.
+            let about = self.known.entry(AlertId(row.id)).or_default();
+            late.extend(about.over.then_some(AlertId(row.id)));
+        }
         for row in rows {
             self.file(row.id, &row.index);
             let Some(alert) = row.index.alert else { continue };
-            let covered = || store.logs.get(&alert.0.log).is_some_and(|mark| alert.0.seq < mark.upto);
             let about = self.known.entry(alert).or_insert_with(|| {
-                late.extend(covered().then_some(alert));
+                if store.covers(alert) {
+                    late.extend(over_by(store, alert, row.index.merges));
+                }
                 About::default()
             });
             about.records += 1;
-            self.waiting += usize::from(about.over);
+            self.waiting += usize::from(about.waits);
         }
         if !late.is_empty() {
             self.ask(store, late, &[]);
@@ -130,8 +135,9 @@ impl Forgetting {
         let needs: Needs = behind.map(|(log, mark)| (*log, mark.upto)).collect();
         for alert in alerts {
             let about = self.known.entry(alert).or_default();
-            if !about.over {
-                about.over = true;
+            about.over = true;
+            if !about.waits && store.covers(alert) {
+                about.waits = true;
                 self.waiting += about.records;
                 self.alerts.push_back((alert, Arc::clone(&needs)));
             }
@@ -213,5 +219,115 @@ impl Forgetting {
             records.push(id);
         }
         (alerts, records)
+    }
+}
+
+/// What is over by a record about `alert`, which is gone already. A twin is over with it; the record that makes it
+/// one goes after it, and stays where it may still come, for it says that it is over.
+fn over_by(store: &Store, alert: AlertId, twin: Option<AlertId>) -> Vec<AlertId> {
+    match twin {
+        None => vec![alert],
+        Some(twin) if store.covers(twin) => vec![twin, alert],
+        Some(twin) => vec![twin],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::{BootId, NodeId, Wall};
+
+    fn log(node: u32) -> LogId {
+        LogId { node: NodeId(node), boot: BootId(1) }
+    }
+
+    fn row(log: LogId, seq: u64, index: Index) -> Row {
+        Row { id: RecordId { log, seq }, at: Wall(0), index, body: Arc::from([]) }
+    }
+
+    fn alert(log: LogId, seq: u64) -> AlertId {
+        AlertId(RecordId { log, seq })
+    }
+
+    fn about(alert: AlertId) -> Index {
+        Index { alert: Some(alert), ..Index::default() }
+    }
+
+    fn passing() -> Index {
+        Index { passing: true, ..Index::default() }
+    }
+
+    /// A store with these rows, and what is to be forgotten of them.
+    fn with(rows: &[Row], peers: Peers, retained_max: usize) -> (tempfile::TempDir, Store, Forgetting) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let recovered = crate::recover::recover(&mut store, log(1), true).unwrap();
+        let mut forgetting = Forgetting::resume(&store, &recovered, peers, retained_max);
+        store.add(rows).unwrap();
+        forgetting.stored(&store, rows);
+        (folder, store, forgetting)
+    }
+
+    fn marks(one: u64, two: u64) -> BTreeMap<LogId, u64> {
+        BTreeMap::from([(log(1), one), (log(2), two)])
+    }
+
+    #[test]
+    fn without_peers_the_history_alone_is_waited_for() {
+        let first = alert(log(1), 0);
+        let rows = [row(log(1), 0, about(first)), row(log(2), 0, about(first))];
+        let (_folder, store, mut forgetting) = with(&rows, Peers::None, 99);
+        forgetting.ask(&store, vec![first], &[]);
+        forgetting.pass(&marks(1, 0));
+        assert!(!forgetting.due(), "a record of the other log is not read yet");
+        forgetting.pass(&marks(1, 1));
+        assert_eq!(forgetting.take(), (vec![first], vec![]));
+        assert!(!forgetting.due());
+    }
+
+    #[test]
+    fn with_peers_nothing_goes_before_all_have_it() {
+        let first = alert(log(1), 0);
+        let rows = [row(log(1), 0, about(first)), row(log(1), 1, passing()), row(log(2), 0, passing())];
+        let (_folder, store, mut forgetting) = with(&rows, Peers::Unheard, 99);
+        forgetting.ask(&store, vec![first], &[]);
+        forgetting.pass(&marks(2, 1));
+        assert!(!forgetting.due(), "nobody has said what peers have");
+        forgetting.retain(BTreeMap::from([(log(1), 1)]));
+        assert!(!forgetting.due(), "the log that is not named is needed whole");
+        forgetting.retain(marks(2, 0));
+        assert_eq!(forgetting.take(), (vec![], vec![RecordId { log: log(1), seq: 1 }]));
+        forgetting.retain(marks(2, 1));
+        assert_eq!(forgetting.take(), (vec![first], vec![RecordId { log: log(2), seq: 0 }]));
+    }
+
+    #[test]
+    fn past_the_limit_peers_are_not_waited_for_but_the_history_is() {
+        let rows: Vec<Row> = (0..10).map(|seq| row(log(1), seq, passing())).collect();
+        let (_folder, _store, mut forgetting) = with(&rows, Peers::Unheard, 7);
+        assert!(!forgetting.due(), "the history has read nothing");
+        forgetting.pass(&marks(2, 0));
+        let places = |(_, records): (_, Vec<RecordId>)| records.iter().map(|id| id.seq).collect::<Vec<_>>();
+        assert_eq!(places(forgetting.take()), [0, 1]);
+        forgetting.pass(&marks(10, 0));
+        assert_eq!(places(forgetting.take()), [2], "seven may wait");
+        assert!(!forgetting.due());
+    }
+
+    #[test]
+    fn what_waits_is_counted_by_records() {
+        let (first, second) = (alert(log(1), 0), alert(log(1), 3));
+        let mut rows: Vec<Row> = (0..3).map(|seq| row(log(1), seq, about(first))).collect();
+        rows.push(row(log(1), 3, about(second)));
+        let (_folder, mut store, mut forgetting) = with(&rows, Peers::Unheard, 4);
+        forgetting.pass(&marks(4, 1));
+        forgetting.ask(&store, vec![first, second, first], &[]);
+        assert_eq!(forgetting.waiting, 4, "once each");
+        assert!(!forgetting.due());
+        let late = [row(log(2), 0, about(second))];
+        store.add(&late).unwrap();
+        forgetting.stored(&store, &late);
+        assert_eq!(forgetting.take(), (vec![first], vec![]), "five are too many, two are not");
+        assert_eq!(forgetting.waiting, 2);
     }
 }

@@ -14,7 +14,7 @@
 //! on: below, records of finished alerts are gone.
 //!
 //! Reading order: `writer` (the one writing thread), `schema` and `store` (the tables), `recover` (a start),
-//! `forget` (what can go), `checkpoint`, `lock`, `reserve`, `error`; for peers `reader`, `standing` (which rows
+//! `fate` (what became of alerts), `forget` (what can go), `checkpoint`, `lock`, `reserve`, `error`; for peers `reader`, `standing` (which rows
 //! are needed), `merge` and `outliving` (a snapshot); then `history` (the thread that makes the second file),
 //! `project` (what each record adds to it), `tell` (in which words), `query` (how it is asked); and `backup`
 //! (copies of both files, and looking through them).
@@ -22,6 +22,7 @@
 mod backup;
 mod checkpoint;
 mod error;
+mod fate;
 mod forget;
 mod history;
 mod lock;

@@ -8,7 +8,7 @@ use crate::store::{Mark, Row, Store, bits, insert_body, key_of, logs};
 use crate::{Incoming, Stored};
 use base::{AlertId, LogId, RecordId, Wall};
 use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a merge changed.
 #[derive(Debug, Default)]
@@ -22,6 +22,8 @@ pub(crate) struct Merged {
 /// A snapshot as far as it says something new.
 #[derive(Debug)]
 pub(crate) struct News {
+    /// Alerts of which it holds records: none of them is over by it.
+    named: BTreeSet<AlertId>,
     /// Where each log that jumps stands here, and where there.
     jumps: BTreeMap<LogId, (u64, u64)>,
     /// The rows between.
@@ -41,10 +43,12 @@ impl News {
         let missing = |stored: &Stored| {
             jumps.get(&stored.id.log).is_some_and(|(from, upto)| (*from..*upto).contains(&stored.id.seq))
         };
+        let about = |stored: &Stored| stored.entry.record.alert(stored.id);
+        let named = incoming.rows.iter().filter_map(about).collect();
         let at = incoming.rows.iter().map(|stored| stored.entry.at).max().unwrap_or(Wall(0));
         let rows = incoming.rows.into_iter().filter(missing);
         let rows = rows.map(|stored| (stored.id, Row::from(stored))).collect();
-        Self { jumps, rows, extra: incoming.extra, at }
+        Self { named, jumps, rows, extra: incoming.extra, at }
     }
 }
 
@@ -93,6 +97,12 @@ impl Store {
 }
 
 impl News {
+    /// Those of `finished` that are over by the snapshot. One of which it holds records is a twin of another at
+    /// most, and those records say what becomes of it.
+    pub(crate) fn over(&self, finished: Vec<AlertId>) -> Vec<AlertId> {
+        finished.into_iter().filter(|alert| !self.named.contains(alert)).collect()
+    }
+
     fn holds_all(&self, log: LogId, from: u64, upto: u64) -> bool {
         let rows = self.rows.range(RecordId { log, seq: from }..RecordId { log, seq: upto });
         u64::try_from(rows.count()).is_ok_and(|rows| rows == upto - from)

@@ -3,6 +3,7 @@
 //! A record that cannot be read is put aside and reported; it never keeps the others from being read.
 
 use crate::OpenError;
+use crate::fate::{Fate, Fates};
 use crate::standing::ALL;
 use crate::store::{Store, bits, log, logs, raise, unbits};
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, RecordId, Wall};
@@ -254,18 +255,14 @@ fn quota(db: &Connection) -> rusqlite::Result<Vec<Spent>> {
 /// an `Accept` that was put aside stays.
 pub(crate) fn finished(recovered: &Recovered) -> Vec<AlertId> {
     let Recovered { records, upto, poisoned, .. } = recovered;
-    let mut there: BTreeSet<_> = poisoned.iter().map(|(id, _)| AlertId(*id)).collect();
+    let mut fates = Fates::default();
     let mut named = BTreeSet::new();
-    let mut closed = BTreeSet::new();
+    poisoned.iter().for_each(|(id, _)| fates.spare(*id));
     for (id, entry) in records {
         let index = record::index(*id, entry);
-        if index.accept.is_some() {
-            there.insert(AlertId(*id));
-        }
+        fates.see(*id, &index);
         named.extend(index.alert);
-        closed.extend(index.closes);
     }
-    let covered = |alert: &AlertId| alert.0.seq < upto.get(&alert.0.log).copied().unwrap_or(0);
-    let gone = named.into_iter().filter(|alert| !there.contains(alert) || closed.contains(alert));
-    gone.filter(covered).collect()
+    fates.settle(upto);
+    named.into_iter().filter(|alert| fates.of(*alert, upto) == Fate::Over).collect()
 }

@@ -3,6 +3,7 @@
 //! Separate from `forget`, which deletes: rows are also kept for peers, and nodes differ in those. What is told
 //! here follows from the records alone, so that every node that holds the same records says the same.
 
+use crate::fate::{Fate, Fates};
 use crate::reader::ReadError;
 use crate::recover::read;
 use crate::store::{finished, log, unbits, vector};
@@ -29,6 +30,8 @@ pub(crate) struct Seen {
 enum Kind {
     /// About an alert, or standing by itself.
     Plain,
+    /// Makes alerts twins.
+    Merged,
     /// Nothing that the state keeps.
     Passing,
     Edition(u64, u64),
@@ -42,9 +45,9 @@ pub(crate) struct Standing {
     pub(crate) upto: BTreeMap<LogId, u64>,
     /// Every row, in the order of [`ALL`].
     pub(crate) rows: Vec<Seen>,
-    /// Alerts whose `Accept` is there, with their rosters.
-    accepted: BTreeMap<AlertId, Digest>,
-    over: BTreeSet<AlertId>,
+    fates: Fates,
+    /// The roster of each `Accept`.
+    bound: BTreeMap<AlertId, Digest>,
     editions: Editions,
     rosters: BTreeMap<(LogId, Digest), u64>,
 }
@@ -52,7 +55,7 @@ pub(crate) struct Standing {
 impl Standing {
     /// Goes through all rows. In a transaction, or it may see two states.
     pub(crate) fn survey(db: &Connection) -> Result<Self, ReadError> {
-        let mut standing = Self { upto: vector(db)?, over: finished(db)?, ..Self::default() };
+        let mut standing = Self { upto: vector(db)?, fates: Fates::new(finished(db)?), ..Self::default() };
         let mut statement = db.prepare(ALL)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -61,15 +64,16 @@ impl Standing {
             let entry = read(row.get_ref(4)?.as_blob().unwrap_or_default(), crc)
                 .map_err(|trouble| ReadError::Damaged { id, why: trouble.to_string() })?;
             if let Record::Accept(alert) = &entry.record {
-                standing.accepted.insert(AlertId(id), alert.roster);
+                standing.bound.insert(AlertId(id), alert.roster);
             }
             standing.see(id, crc, &record::index(id, &entry));
         }
+        standing.fates.settle(&standing.upto);
         Ok(standing)
     }
 
     fn see(&mut self, id: RecordId, crc: u32, index: &record::Index) {
-        self.over.extend(index.closes);
+        self.fates.see(id, index);
         let kind = match (index.edition, index.roster) {
             (Some((term, version)), _) => {
                 self.editions.add(term, version, id);
@@ -81,6 +85,7 @@ impl Standing {
                 Kind::Roster(digest)
             }
             (None, None) if index.passing => Kind::Passing,
+            (None, None) if index.merges.is_some() => Kind::Merged,
             (None, None) => Kind::Plain,
         };
         self.rows.push(Seen { id, crc, alert: index.alert, kind });
@@ -89,7 +94,8 @@ impl Standing {
     /// Whether a start needs the row.
     pub(crate) fn needs(&self, row: &Seen) -> bool {
         match &row.kind {
-            Kind::Plain => row.alert.is_none_or(|alert| self.pending(alert)),
+            Kind::Plain => row.alert.is_none_or(|alert| self.fate(alert) <= Fate::Pending),
+            Kind::Merged => row.alert.is_none_or(|alert| self.fate(alert) <= Fate::Awaited),
             Kind::Passing => false,
             Kind::Edition(term, version) => self.editions.keep(*term, *version, row.id),
             // The newest of a log precedes what is yet to come in it and refers to it.
@@ -97,17 +103,15 @@ impl Standing {
         }
     }
 
-    /// Not over; or not there yet, so that what is known of it waits.
-    fn pending(&self, alert: AlertId) -> bool {
-        let covered = alert.0.seq < self.upto.get(&alert.0.log).copied().unwrap_or(0);
-        !covered || self.accepted.contains_key(&alert) && !self.over.contains(&alert)
+    fn fate(&self, alert: AlertId) -> Fate {
+        self.fates.of(alert, &self.upto)
     }
 
     /// A digest over what is needed. Rosters count where an alert refers to them and by what they say, because
     /// nodes that hold the same may keep them from different logs.
     pub(crate) fn digest(&self) -> Digest {
         let there: BTreeSet<Digest> = self.rosters.keys().map(|(_, digest)| *digest).collect();
-        let open = self.accepted.iter().filter(|(alert, _)| !self.over.contains(alert));
+        let open = self.bound.iter().filter(|(alert, _)| self.fate(**alert) == Fate::Pending);
         let used: BTreeSet<Digest> =
             open.map(|(_, roster)| *roster).filter(|id| there.contains(id)).collect();
         let mut hasher = base::Hasher::new("standing records");

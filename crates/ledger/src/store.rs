@@ -177,6 +177,11 @@ impl Store {
         Ok(busy == 0)
     }
 
+    /// Whether the `Accept` of `alert` is durable, or was.
+    pub(crate) fn covers(&self, alert: AlertId) -> bool {
+        self.logs.get(&alert.0.log).is_some_and(|mark| alert.0.seq < mark.upto)
+    }
+
     /// Notes a fact about the ledger itself.
     pub(crate) fn note(&self, key: &str, value: &str) -> rusqlite::Result<()> {
         self.db

@@ -15,6 +15,8 @@ pub struct Index {
     pub quota: Vec<(Name, u32)>,
     /// It is a `Closed`, of this alert.
     pub closes: Option<AlertId>,
+    /// It makes its alert a twin of this one: both are over when one is.
+    pub merges: Option<AlertId>,
     /// It is this roster; goes when no open alert needs it.
     pub roster: Option<Digest>,
     /// It is a directory with this (term, version); goes when a greater one is durable.
@@ -48,6 +50,7 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         }
         Record::Intent { sends, .. } => Index { quota: count(sends), ..base },
         Record::Closed { alert } => Index { closes: Some(*alert), ..base },
+        Record::Merged { into, .. } => Index { merges: Some(*into), ..base },
         Record::Roster(roster) => Index { roster: Some(roster.id), ..base },
         Record::Directory { edition, .. } => Index { edition: Some((edition.term, edition.version)), ..base },
         Record::Start { .. }
@@ -63,7 +66,6 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         | Record::End { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
-        | Record::Merged { .. }
         | Record::Release { .. }
         | Record::Duty(_)
         | Record::Member { .. }

@@ -179,7 +179,7 @@ pub(crate) fn roster() -> Roster {
 
 pub(crate) fn edition(version: u64) -> Record {
     Record::Directory {
-        edition: Edition { term: 1, version, directory: Arc::default() },
+        edition: Edition { term: 1, version, ..Edition::default() },
         by: Actor::ourselves(),
         summary: "first edition".into(),
     }

@@ -7,6 +7,8 @@ mod common;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod migration;
+#[cfg(test)]
 mod mirror;
 #[cfg(test)]
 mod projection;

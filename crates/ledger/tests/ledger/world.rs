@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Chance that repeats itself: SplitMix64.
+/// Chance that repeats itself: `SplitMix64`.
 pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
@@ -119,7 +119,7 @@ impl World {
                 let (term, version) = self.version;
                 self.version = if self.chance.below(3) == 0 { (term + 1, 1) } else { (term, version + 1) };
                 let (term, version) = self.version;
-                let edition = Edition { term, version, directory: Arc::default() };
+                let edition = Edition { term, version, ..Edition::default() };
                 self.write(at, Record::Directory { edition, by, summary: "changed".into() });
             }
             3 => {
