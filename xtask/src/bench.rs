@@ -6,7 +6,7 @@
 mod accept;
 mod alertmanager;
 mod child;
-mod load;
+pub(crate) mod load;
 mod mail;
 mod mass;
 mod node;
@@ -38,14 +38,14 @@ struct Ground {
 }
 
 /// A figure: what was measured, and its value with its unit, ours and somebody else's.
-struct Row {
+pub(crate) struct Row {
     what: String,
     ours: String,
     theirs: String,
 }
 
 impl Row {
-    fn new(what: impl Into<String>, ours: impl Into<String>, theirs: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, ours: impl Into<String>, theirs: impl Into<String>) -> Self {
         Self { what: what.into(), ours: ours.into(), theirs: theirs.into() }
     }
 }
@@ -142,7 +142,7 @@ fn first_words(text: &str, count: usize) -> String {
 }
 
 /// The rows as a table that reads well in a terminal and in Markdown.
-fn shown(rows: &[Row]) -> String {
+pub(crate) fn shown(rows: &[Row]) -> String {
     let longest =
         |text: fn(&Row) -> &str| rows.iter().map(|row| text(row).chars().count()).max().unwrap_or_default();
     let (left, middle, right) =

@@ -7,6 +7,7 @@
 mod bench;
 mod check;
 mod codegen;
+mod compare;
 mod fix;
 mod peers;
 mod say;
@@ -37,6 +38,12 @@ const COMMANDS: &[Command] = &[
     Command { name: "test", usage: "", help: test::HELP, run: test::run },
     Command { name: "soak", usage: "[part…]", help: soak::HELP, run: soak::run },
     Command { name: "bench", usage: "[--write] [part…]", help: bench::HELP, run: bench::run },
+    Command {
+        name: "compare",
+        usage: "[--write] [--trials N] [part…]",
+        help: compare::HELP,
+        run: compare::run,
+    },
     Command { name: "codegen", usage: "[--check]", help: codegen::HELP, run: codegen::run },
     Command { name: "peers", usage: "", help: peers::HELP, run: peers::run },
 ];

@@ -9,7 +9,8 @@
 //! |---|---|---|
 //! | `postfix/usr/sbin` | `smtp-sink`, `smtp-source` | with `LD_LIBRARY_PATH=postfix/usr/lib/postfix` |
 //! | `venv/bin` | `python` with the packages of `xtask/peers.txt` (aiosmtpd) | as it is |
-//! | `alertmanager/usr/bin` | `prometheus-alertmanager`, for the benchmark only | see `alertmanager` below |
+//! | `alertmanager/usr/bin` | `prometheus-alertmanager`, for `bench` and `compare` only | see `alertmanager` below |
+//! | `keepalived/usr/sbin` | `keepalived`, for `compare` only | with `LD_LIBRARY_PATH=keepalived/libraries` |
 //!
 //! Started by root, `smtp-sink` wants to be told whom to become: `-u root` will do.
 
@@ -66,15 +67,28 @@ const ALERTMANAGER: Peer = Peer {
     by_hand: "install the package \"prometheus-alertmanager\" (it need not run)",
 };
 
+/// The keeper of a virtual address beside which a takeover is measured.
+const KEEPALIVED: Peer = Peer {
+    name: "keepalived",
+    stamp: || "keepalived 1".to_owned(),
+    install: install_keepalived,
+    works: |own| runs(keepalived_in(own).arg("--version"), "keepalived"),
+    by_hand: "install the package \"keepalived\" (it need not run)",
+};
+
 /// What the tests need.
 pub(crate) const FOR_TESTS: &[Peer] = &[POSTFIX, VENV];
 /// What the benchmark needs.
 pub(crate) const FOR_BENCH: &[Peer] = &[POSTFIX, VENV, ALERTMANAGER];
+/// What the comparison needs.
+pub(crate) const FOR_COMPARE: &[Peer] = &[ALERTMANAGER, KEEPALIVED];
+/// All of them.
+const ALL: &[Peer] = &[POSTFIX, VENV, ALERTMANAGER, KEEPALIVED];
 
 /// Installs everything.
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
     nothing_more(words)?;
-    let folder = install(FOR_BENCH)?;
+    let folder = install(ALL)?;
     say::line(&format!("STEADFAST_PEERS={}", folder.display()));
     Ok(())
 }
@@ -190,4 +204,23 @@ fn install_alertmanager(folder: &Path, own: &Path) -> Result<(), String> {
         return link(&program, &alertmanager_program(own));
     }
     apt::unpack(folder, &["prometheus-alertmanager"], own)
+}
+
+/// The keeper of a virtual address, ready to take its words; `folder` is that of the peers.
+pub(crate) fn keepalived(folder: &Path) -> Command {
+    keepalived_in(&folder.join("keepalived"))
+}
+
+fn keepalived_in(own: &Path) -> Command {
+    let mut command = Command::new(own.join("usr/sbin/keepalived"));
+    command.env("LD_LIBRARY_PATH", own.join("libraries"));
+    command
+}
+
+fn install_keepalived(folder: &Path, own: &Path) -> Result<(), String> {
+    if let Some(program) = on_path("keepalived") {
+        return link(&program, &own.join("usr/sbin/keepalived"));
+    }
+    apt::unpack(folder, &["keepalived"], own)?;
+    apt::gather_libraries(own, &own.join("libraries"))
 }

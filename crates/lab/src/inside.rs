@@ -76,7 +76,9 @@ fn test_name(closure: &str) -> String {
     path.split_once("::").map_or_else(|| path.to_owned(), |(_, name)| name.to_owned())
 }
 
-fn is_inside() -> bool {
+/// Whether this process runs inside already; what needs the machine's own network is to be done before.
+#[must_use]
+pub fn is_inside() -> bool {
     std::env::var_os(MARK).is_some()
 }
 

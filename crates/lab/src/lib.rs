@@ -20,7 +20,7 @@ mod net;
 mod process;
 mod sink;
 
-pub use inside::{Place, enter, within};
+pub use inside::{Place, enter, is_inside, within};
 pub use net::Lan;
 pub use process::Process;
 pub use sink::{Arrival, Sink};

@@ -58,7 +58,8 @@ impl Lan {
     /// This process is not inside namespaces of its own ([`crate::enter`]), or a tool is missing; the sentence
     /// has the command that failed.
     pub fn new(nodes: usize) -> Result<Self, String> {
-        let number = MADE.fetch_add(1, Ordering::Relaxed) + 1;
+        // After 256 the numbers come again; those that had them are long gone.
+        let number = MADE.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let mut lan = Self { number, nodes: Vec::new(), cuts: Mutex::default() };
         for (bridge, card) in [(lan.bridge("l"), "lan"), (lan.bridge("s"), "side")] {
             ip(&format!("link add {bridge} type bridge"))
@@ -261,6 +262,16 @@ impl Lan {
 
     fn numbered(&self, third: u8, last: u8) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(10, self.number, third, last))
+    }
+}
+
+impl Drop for Lan {
+    fn drop(&mut self) {
+        // The nodes' ends of the cables go with their namespaces; all of it goes with this process.
+        self.nodes.clear();
+        for letter in ["l", "s"] {
+            let _ = ip(&format!("link del {}", self.bridge(letter)));
+        }
     }
 }
 
