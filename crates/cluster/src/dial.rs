@@ -142,6 +142,7 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Arc<Peer>) {
     let mut redial = Redial::default();
     let mut turn = 0;
     loop {
+        let began = Instant::now();
         let next = match dial_any(&shared, &peer, &mut turn).await {
             Ok(link) => {
                 let since = Instant::now();
@@ -151,7 +152,7 @@ pub(crate) async fn run(shared: Arc<Shared>, peer: Arc<Peer>) {
             }
             Err(failure) => {
                 peer.note_error(&failure.why);
-                redial.failed(failure.how)
+                redial.failed(failure.how).less(began.elapsed())
             }
         };
         if next.gone {

@@ -36,6 +36,13 @@ pub(crate) struct Next {
     pub(crate) gone: bool,
 }
 
+impl Next {
+    /// The same after an attempt that took so long: one that waited in vain has been pause enough.
+    pub(crate) fn less(self, spent: Duration) -> Self {
+        Self { after: self.after.saturating_sub(spent).max(ASKING.min(self.after)), ..self }
+    }
+}
+
 /// The state between attempts.
 #[derive(Debug, Default)]
 pub(crate) struct Redial {
@@ -124,6 +131,15 @@ mod tests {
         let pauses = [(); 6].map(|()| redial.failed(Refused).after.as_millis());
         assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000]);
         assert_eq!(redial.lost(Other, LONG).after, DELAY_MIN);
+    }
+
+    #[test]
+    fn an_attempt_that_took_long_is_followed_by_another_at_once() {
+        let pause = |after, spent| {
+            let next = Next { after: Duration::from_millis(after), gone: false };
+            next.less(Duration::from_millis(spent)).after.as_millis()
+        };
+        assert_eq!([pause(1000, 5), pause(1000, 1001), pause(50, 40), pause(0, 5)], [995, 20, 20, 0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use base::{BootId, Digest, LogId, NodeId, Wall};
 use cluster::frame::{Lane, Message, Open, decode, encode};
-use cluster::{Config, Credentials, Event, Links, PROTOCOL_MAX, Snapshot, VERSIONS, name_of};
+use cluster::{Config, Credentials, Event, Links, PROTOCOL_MAX, Permit, Snapshot, VERSIONS, name_of};
 use ownership::{Heartbeat, Hello, Vector};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::pem::PemObject as _;
@@ -65,6 +65,9 @@ pub(crate) struct Node {
     /// Those that came while a test waited for others.
     passed: Vec<Event>,
 }
+
+/// Records as they arrive: the first number, their bytes, and the room that they take.
+pub(crate) type Arrived = (u64, Vec<Arc<[u8]>>, Permit);
 
 /// What differs from the usual.
 pub(crate) struct Odd {
@@ -183,6 +186,24 @@ impl Node {
 
     pub(crate) async fn disconnected(&mut self) {
         self.first("Disconnected", |event| matches!(event, Event::Disconnected { .. }).then_some(())).await;
+    }
+
+    pub(crate) async fn records(&mut self) -> Arrived {
+        self.first("Records", |event| {
+            let Event::Records { first, bodies, permit, .. } = event else { return None };
+            Some((*first, std::mem::take(bodies), std::mem::take(permit)))
+        })
+        .await
+    }
+
+    /// Whether a connection ended at any time, and nobody waited for it.
+    pub(crate) fn was_cut(&self) -> bool {
+        self.passed.iter().any(|event| matches!(event, Event::Disconnected { .. }))
+    }
+
+    /// Whether this was told of a peer at any time, and nobody waited for it.
+    pub(crate) fn was_told_of_a_death(&self) -> bool {
+        self.passed.iter().any(|event| matches!(event, Event::Gone { .. }))
     }
 
     pub(crate) async fn trouble(&mut self) -> (Option<NodeId>, cluster::TroubleKind, String) {

@@ -3,22 +3,11 @@
 use crate::stage::{Authority, Node, Odd, acquaint, converse, log, meet, pair, until};
 use base::limits::{PEER_QUEUE_BYTES_MAX, PEER_ROOM_BYTES_MAX};
 use base::{NodeId, RecordId};
-use cluster::{Event, Permit, Snapshot, TroubleKind};
+use cluster::{Event, Snapshot, TroubleKind};
 use ownership::{Heartbeat, Vector};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Records as they arrive, with the room that they take.
-type Arrived = (u64, Vec<Arc<[u8]>>, Permit);
-
-async fn records(node: &mut Node) -> Arrived {
-    node.first("Records", |event| {
-        let Event::Records { first, bodies, permit, .. } = event else { return None };
-        Some((*first, std::mem::take(bodies), std::mem::take(permit)))
-    })
-    .await
-}
 
 fn body(number: u64, bytes: usize) -> Arc<[u8]> {
     let mut body = number.to_be_bytes().to_vec();
@@ -68,7 +57,7 @@ async fn records_of_any_size_arrive_in_order_and_unchanged() {
     a.links.records(b.me.node, log(5, 6), 100, sent.clone());
     let mut arrived = Vec::new();
     while arrived.len() < sent.len() {
-        let (first, bodies, _) = records(&mut b).await;
+        let (first, bodies, _) = b.records().await;
         assert_eq!(first, 100 + u64::try_from(arrived.len()).unwrap());
         arrived.extend(bodies);
     }
@@ -106,7 +95,7 @@ async fn old_and_new_nodes_speak_the_older_version() {
         let unsynced = if expect == 2 { Duration::from_millis(7) } else { Duration::ZERO };
         assert_eq!(b.hears_beat(a.me, 5).await, Heartbeat { unsynced, ..a.beat(5) });
         a.links.records(b.me.node, a.me, 0, vec![body(0, 20)]);
-        assert_eq!(records(&mut b).await.1, [body(0, 20)]);
+        assert_eq!(b.records().await.1, [body(0, 20)]);
     }
 }
 
@@ -204,7 +193,7 @@ async fn a_slow_receiver_bounds_both_sides_and_delays_no_heartbeat() {
     let mut held = Vec::new();
     let mut next = 0;
     while held.len() * 2 * size + 4 * size < PEER_ROOM_BYTES_MAX {
-        let (first, bodies, permit) = records(&mut b).await;
+        let (first, bodies, permit) = b.records().await;
         assert_eq!(first, next);
         next += u64::try_from(bodies.len()).unwrap();
         held.push(permit);
@@ -214,12 +203,12 @@ async fn a_slow_receiver_bounds_both_sides_and_delays_no_heartbeat() {
     a.disconnected().await;
     let fits = u64::try_from(PEER_QUEUE_BYTES_MAX / size).unwrap();
     while next < fits {
-        let (first, bodies, _) = records(&mut b).await;
+        let (first, bodies, _) = b.records().await;
         assert_eq!(first, next);
         next += u64::try_from(bodies.len()).unwrap();
     }
     assert_eq!(next, fits, "what fits arrives, and the rest was dropped");
     a.greet(b.me.node).await;
     a.links.records(b.me.node, a.me, next, vec![body(next, size)]);
-    assert_eq!(records(&mut b).await.0, next);
+    assert_eq!(b.records().await.0, next);
 }
