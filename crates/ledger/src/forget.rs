@@ -6,9 +6,9 @@
 use crate::recover::{Recovered, finished};
 use crate::standing::Editions;
 use crate::store::{Row, Store};
-use base::{AlertId, Digest, LogId, RecordId};
+use base::{AlertId, BootId, Digest, LogId, NodeId, RecordId};
 use record::Index;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Alerts deleted in one transaction.
@@ -17,6 +17,9 @@ const ALERTS_MAX: usize = 64;
 const RECORDS_MAX: usize = 1024;
 /// Deletable items, from which on they are deleted although the writer is busy.
 const CROWDED: usize = 4096;
+
+/// No alert comes before this one.
+const LEAST: AlertId = AlertId(RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 });
 
 /// How far logs have to be in the history, and at all peers, before something goes.
 type Needs = Arc<[(LogId, u64)]>;
@@ -54,6 +57,10 @@ pub(crate) struct Forgetting {
     alerts: VecDeque<(AlertId, Needs)>,
     records: VecDeque<RecordId>,
     known: HashMap<AlertId, About>,
+    /// Twins, and what they were merged into: they go after it, for their records say what became of them.
+    twins: BTreeMap<AlertId, AlertId>,
+    /// The same, by what they were merged into.
+    followers: BTreeSet<(AlertId, AlertId)>,
     rosters: BTreeMap<Digest, Vec<RecordId>>,
     editions: Editions,
 }
@@ -69,6 +76,8 @@ impl Forgetting {
             alerts: VecDeque::new(),
             records: VecDeque::new(),
             known: HashMap::new(),
+            twins: BTreeMap::new(),
+            followers: BTreeSet::new(),
             rosters: BTreeMap::new(),
             editions: Editions::default(),
         };
@@ -97,7 +106,9 @@ impl Forgetting {
             let Some(alert) = row.index.alert else { continue };
             let about = self.known.entry(alert).or_insert_with(|| {
                 if store.covers(alert) {
-                    late.extend(over_by(store, alert, row.index.merges));
+                    // Gone already, so it is over; and so is what it is a twin of.
+                    late.extend(row.index.merges);
+                    late.push(alert);
                 }
                 About::default()
             });
@@ -112,6 +123,12 @@ impl Forgetting {
     fn file(&mut self, id: RecordId, index: &Index) {
         if index.passing {
             self.drop_later(id);
+        }
+        if let (Some(alert), Some(into)) = (index.alert, index.merges) {
+            if let Some(before) = self.twins.insert(alert, into) {
+                self.followers.remove(&(before, alert));
+            }
+            self.followers.insert((into, alert));
         }
         if let Some(digest) = index.roster {
             self.rosters.entry(digest).or_default().push(id);
@@ -134,17 +151,32 @@ impl Forgetting {
         let behind = store.logs.iter().filter(|(log, mark)| !self.historic(log, mark.upto, false));
         let needs: Needs = behind.map(|(log, mark)| (*log, mark.upto)).collect();
         for alert in alerts {
-            let about = self.known.entry(alert).or_default();
-            about.over = true;
-            if !about.waits && store.covers(alert) {
-                about.waits = true;
-                self.waiting += about.records;
-                self.alerts.push_back((alert, Arc::clone(&needs)));
-            }
+            self.known.entry(alert).or_default().over = true;
+            self.line_up(store, alert, &needs);
         }
         for digest in rosters {
             for id in self.rosters.remove(digest).unwrap_or_default() {
                 self.drop_later(id);
+            }
+        }
+    }
+
+    /// Lets an alert wait to be deleted once that can do no harm, and the twins that wait for it.
+    fn line_up(&mut self, store: &Store, alert: AlertId, needs: &Needs) {
+        let mut next = vec![alert];
+        while let Some(alert) = next.pop() {
+            let behind = |into: &AlertId| match self.known.get(into) {
+                Some(about) => about.waits,
+                None => store.covers(*into),
+            };
+            let free = store.covers(alert) && self.twins.get(&alert).is_none_or(behind);
+            let Some(about) = self.known.get_mut(&alert) else { continue };
+            if free && about.over && !about.waits {
+                about.waits = true;
+                self.waiting += about.records;
+                self.alerts.push_back((alert, Arc::clone(needs)));
+                let followers = self.followers.range((alert, LEAST)..);
+                next.extend(followers.take_while(|(into, _)| *into == alert).map(|(_, twin)| *twin));
             }
         }
     }
@@ -207,6 +239,9 @@ impl Forgetting {
         {
             self.alerts.pop_front();
             let records = self.known.remove(&alert).map_or(0, |about| about.records);
+            if let Some(into) = self.twins.remove(&alert) {
+                self.followers.remove(&(into, alert));
+            }
             self.waiting = self.waiting.saturating_sub(records);
             alerts.push(alert);
         }
@@ -222,20 +257,10 @@ impl Forgetting {
     }
 }
 
-/// What is over by a record about `alert`, which is gone already. A twin is over with it; the record that makes it
-/// one goes after it, and stays where it may still come, for it says that it is over.
-fn over_by(store: &Store, alert: AlertId, twin: Option<AlertId>) -> Vec<AlertId> {
-    match twin {
-        None => vec![alert],
-        Some(twin) if store.covers(twin) => vec![twin, alert],
-        Some(twin) => vec![twin],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base::{BootId, NodeId, Wall};
+    use base::Wall;
 
     fn log(node: u32) -> LogId {
         LogId { node: NodeId(node), boot: BootId(1) }
@@ -312,6 +337,38 @@ mod tests {
         forgetting.pass(&marks(10, 0));
         assert_eq!(places(forgetting.take()), [2], "seven may wait");
         assert!(!forgetting.due());
+    }
+
+    #[test]
+    fn a_twin_goes_after_what_it_was_merged_into() {
+        let (smaller, larger, coming) = (alert(log(1), 0), alert(log(2), 0), alert(log(1), 5));
+        let accept = |of: AlertId| {
+            let accepted = record::Accepted {
+                source: base::Name::new("scada").unwrap(),
+                key: None,
+                digest: None,
+                code: dispatch::record::Code { letter: 'A', number: 1 },
+            };
+            row(of.0.log, of.0.seq, Index { accept: Some(accepted), ..about(of) })
+        };
+        let merged = |seq, of, into| row(log(2), seq, Index { merges: Some(into), ..about(of) });
+        let rows = [accept(smaller), accept(larger), merged(1, larger, smaller)];
+        let (_folder, mut store, mut forgetting) = with(&rows, Peers::None, 99);
+        forgetting.pass(&marks(9, 9));
+        forgetting.ask(&store, vec![larger], &[]);
+        assert!(!forgetting.due(), "its records say what became of it");
+        forgetting.ask(&store, vec![smaller], &[]);
+        assert_eq!(forgetting.take(), (vec![smaller, larger], vec![]));
+        // The record that makes one that is gone the twin of one that may still come has to wait for that.
+        let late = [merged(2, larger, coming)];
+        store.add(&late).unwrap();
+        forgetting.stored(&store, &late);
+        assert!(!forgetting.due());
+        let mut rows: Vec<Row> = (1..5).map(|seq| row(log(1), seq, Index::default())).collect();
+        rows.push(accept(coming));
+        store.add(&rows).unwrap();
+        forgetting.stored(&store, &rows);
+        assert_eq!(forgetting.take(), (vec![coming, larger], vec![]));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use dispatch::record::{
     Acknowledgement, Actor, Claim, Comment, Concluded, Content, End, Entry, Fired, Outcome, Purpose, Record,
     Send, StepKey, Then, Via, Why,
 };
+use dispatch::state::State;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +38,8 @@ pub(crate) struct World {
     chance: Chance,
     pens: Vec<Pen>,
     pub(crate) records: Vec<Written>,
-    open: Vec<AlertId>,
+    /// What all of them fold to.
+    pub(crate) state: State,
     closed: Vec<AlertId>,
     accepted: u32,
     /// Attempts without an outcome, of each log.
@@ -52,7 +54,7 @@ impl World {
             chance: Chance(seed),
             pens: (1..=3).map(|node| Pen::new(log(node))).collect(),
             records: Vec::new(),
-            open: Vec::new(),
+            state: State::default(),
             closed: Vec::new(),
             accepted: 0,
             under_way: vec![Vec::new(); 3],
@@ -73,8 +75,14 @@ impl World {
         let (id, mut entry) = self.pens[at].write(record);
         // Few moments and many records: what happened at the same time has to have an order, too.
         entry.at = NINE + Duration::from_secs(u64::try_from(self.records.len() / 8).unwrap());
+        self.state.apply(id, &entry).unwrap();
         self.records.push((id, entry));
         id
+    }
+
+    /// The alerts that are not over, twins among them.
+    fn pending(&self) -> Vec<AlertId> {
+        self.state.open.keys().chain(self.state.merged.keys()).copied().collect()
     }
 
     fn step(&mut self) {
@@ -83,24 +91,38 @@ impl World {
             0..=4 => self.accept(at),
             5 | 6 => self.close(at),
             7 => self.stand(at),
+            8 => self.merge(at),
             _ => self.befall(at),
         }
     }
 
     fn accept(&mut self, at: usize) {
         self.accepted += 1;
-        let id = self.write(at, Record::Accept(Arc::new(alert(self.accepted))));
-        self.open.push(AlertId(id));
+        self.write(at, Record::Accept(Arc::new(alert(self.accepted))));
     }
 
     fn close(&mut self, at: usize) {
-        if self.open.is_empty() {
+        let pending = self.pending();
+        if !pending.is_empty() {
+            let alert = pending[self.chance.below(pending.len())];
+            self.write(at, Record::Closed { alert });
+            let left = self.pending();
+            self.closed.extend(pending.into_iter().filter(|alert| !left.contains(alert)));
+        }
+    }
+
+    /// Two alerts turn out to be one.
+    fn merge(&mut self, at: usize) {
+        let open: Vec<AlertId> = self.state.open.keys().copied().collect();
+        if open.len() < 2 {
             return;
         }
-        let which = self.chance.below(self.open.len());
-        let alert = self.open.swap_remove(which);
-        self.write(at, Record::Closed { alert });
-        self.closed.push(alert);
+        let (one, other) = (open[self.chance.below(open.len())], open[self.chance.below(open.len())]);
+        if one != other {
+            let alert = one.max(other);
+            let code = self.state.open[&alert].alert.code;
+            self.write(at, Record::Merged { alert, code, into: one.min(other) });
+        }
     }
 
     /// What stands without an alert.
@@ -133,7 +155,7 @@ impl World {
     /// Something happens to an alert, now and then to one that is over.
     fn befall(&mut self, at: usize) {
         let late = self.chance.below(12) == 0;
-        let some = if late { &self.closed } else { &self.open };
+        let some = if late { self.closed.clone() } else { self.pending() };
         if some.is_empty() {
             return;
         }
@@ -196,10 +218,5 @@ impl World {
     /// The records of one node.
     pub(crate) fn of(&self, node: u32) -> Vec<Written> {
         self.records.iter().filter(|(id, _)| id.log == log(node)).cloned().collect()
-    }
-
-    /// The alerts that are over.
-    pub(crate) fn closed(&self) -> &[AlertId] {
-        &self.closed
     }
 }
