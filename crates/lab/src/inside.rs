@@ -68,6 +68,13 @@ pub fn within<F: FnOnce()>(test: F) {
     // A name that no test has would run nothing, and nothing would be green.
     assert!(said.contains("running 1 test"), "{name} is not a test of this program", name = type_name::<F>());
     assert!(done.status.success(), "inside its namespaces:\n{said}");
+    tell(&said);
+}
+
+/// Passes on what a test said inside, to be captured or shown as its own words would be.
+#[expect(clippy::print_stdout, reason = "only what goes through print! is captured with a test's output")]
+fn tell(said: &str) {
+    print!("{said}");
 }
 
 /// The test's name as the test program knows it: its path without the crate, and without what names the closure.
