@@ -19,6 +19,7 @@ use ledger::tell;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast;
@@ -63,6 +64,8 @@ struct Shelf {
     news: broadcast::Sender<Arc<Change>>,
     edition: Mutex<Option<Edition>>,
     known: Mutex<Known>,
+    epoch: BootId,
+    told: AtomicU64,
 }
 
 /// What sentences refer to, of late: codes of alerts, and where notifications went by which provider.
@@ -98,25 +101,21 @@ impl tell::Lookup for Known {
     }
 }
 
-impl Default for Changes {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Changes {
-    /// Nothing yet.
-    pub fn new() -> Self {
+    /// Nothing yet. The boot tells these changes from those of an earlier one.
+    pub fn new(epoch: BootId) -> Self {
         let (news, _) = broadcast::channel(BEHIND_MAX);
         Self(Arc::new(Shelf {
             kept: Mutex::default(),
             news,
             edition: Mutex::default(),
             known: Mutex::default(),
+            epoch,
+            told: AtomicU64::new(0),
         }))
     }
 
-    /// Tells of a record. Call it for each of this boot's records, in order, once it is durable.
+    /// Tells of a record. Call it for each record, of each log in order, once it is durable.
     pub fn publish(&self, id: RecordId, entry: &Entry) {
         if let Record::Directory { edition, .. } = &entry.record {
             self.keep(edition);
@@ -127,8 +126,8 @@ impl Changes {
             tell::sentence(id, &entry.record, &*known)
         };
         let change = Arc::new(Change {
-            epoch: id.log.boot,
-            seq: id.seq,
+            epoch: self.0.epoch,
+            seq: self.0.told.fetch_add(1, Ordering::Relaxed),
             kind: tell::kind(&entry.record),
             alert: entry.record.alert(id),
             at: entry.at,
@@ -200,6 +199,7 @@ fn told(record: &Record) -> Value {
         Record::Resume { by, .. } => json!({ "by": by.to_string() }),
         Record::Claim(claim) => json!({ "log": claim.log.to_string(), "epoch": claim.epoch }),
         Record::Release { to, claims } => json!({ "to": to.to_string(), "ranges": claims.len() }),
+        Record::Delegate { channel, to, .. } => json!({ "channel": channel.as_str(), "to": to.to_string() }),
         Record::Duty(duty) => json!({
             "duty": duty.duty.as_str(), "to": duty.to.to_string(), "epoch": duty.epoch, "because": *duty.because,
         }),

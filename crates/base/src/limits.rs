@@ -68,6 +68,12 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 128 * 1024 * 1024;
 /// Bytes of records that wait for the connection to one peer. What comes on top is dropped, and the
 /// connection is made anew once the rest has left: the core then starts again from what the peer holds.
 pub const PEER_QUEUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of the latest records that are kept in memory for peers. Older ones are read from the ledger.
+pub const MIRROR_TAIL_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Bytes of records that are read from the ledger for a peer at once; the rest is read after that.
+pub const MIRROR_READ_BYTES_MAX: usize = 1024 * 1024;
+/// Messages of peers that wait for the event loop. Past it their connections are not read.
+pub const PEER_MESSAGES_QUEUED_MAX: usize = 1024;
 /// Bytes of records of one peer that were read and not stored yet. Until some are, no more is read.
 pub const PEER_ROOM_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a snapshot. A larger one is discarded, and ends its connection.

@@ -103,7 +103,7 @@ impl Dispatch {
     /// notification is about: later ones have read it in their own message, or never knew the alert.
     pub(crate) fn fan_told(&mut self, alert: AlertId, purpose: Purpose, except: Option<&Name>) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
-        if run.turn != Turn::Ours {
+        if run.turn != Turn::Ours && run.delegated.is_empty() {
             return;
         }
         let about = match purpose {
@@ -117,6 +117,7 @@ impl Dispatch {
                 && about.is_none_or(|about| precedes(sent, about));
             if told
                 && Some(&sent.recipient) != except
+                && run.sends_by(&sent.address.channel)
                 && let Some(reach) = run.reach(sent)
             {
                 by_channel.entry(&sent.address.channel).or_default().insert(reach);

@@ -90,6 +90,7 @@ impl Dispatch {
     fn open_up(&mut self, now: Now, alert: AlertId) {
         let Some(run) = self.runs.get_mut(&alert) else { return };
         run.turn = Turn::Ours;
+        run.delegated.clear();
         self.fan_all(now, alert);
     }
 

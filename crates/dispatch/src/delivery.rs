@@ -215,7 +215,7 @@ impl Dispatch {
         let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
         // The owner is looked at again at the last moment: another node may have claimed the alert meanwhile.
         // Without this look a node that was paused between announcing and sending would send beside its successor.
-        let ours = self.state.owner(alert) == self.me && self.active || !self.cluster.rules().fence;
+        let ours = self.may_send(alert, &delivery.address.channel) || !self.cluster.rules().fence;
         let done = |open: &Open| open.facts.sent.get(&delivery.notification).is_some_and(Sent::concluded);
         if let Some((open, run)) = found
             && ours
@@ -233,7 +233,7 @@ impl Dispatch {
     /// Concludes an attempt that was announced and not made. It says nothing about its provider.
     fn withhold(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
         let alert = delivery.alert_id;
-        let ours = self.state.owner(alert) == self.me && self.active;
+        let ours = self.may_send(alert, &delivery.address.channel);
         let outcome = if ours {
             let why = "withdrawn before it was sent: the alert was acknowledged or is over".into();
             Outcome::Refused { then: Then::GiveUp, why }
@@ -497,7 +497,7 @@ fn repeat_of(sent: &Sent) -> Option<Cause> {
 }
 
 /// Whether a notification is still to be sent. Asked when it is announced, and again before it goes out.
-fn wanted(open: &Open, run: &Run, reach: Reach, purpose: Purpose) -> bool {
+pub(crate) fn wanted(open: &Open, run: &Run, reach: Reach, purpose: Purpose) -> bool {
     match purpose {
         Purpose::Alert(_) => {
             let acked = || run.roster.at(reach).is_some_and(|(person, _)| run.acked.contains(&person.name));

@@ -126,13 +126,14 @@ impl Dispatch {
     /// Queues a fired step at every channel that it uses.
     pub(crate) fn fan_step(&mut self, alert: AlertId, step: StepKey) {
         let index = usize::from(step.step);
-        let Some(run) = self.runs.get(&alert).filter(|run| run.turn == Turn::Ours) else { return };
+        let Some(run) = self.runs.get(&alert) else { return };
         let Some(bound) = run.roster.steps.get(index) else { return };
         let channels: BTreeSet<_> = bound
             .reach
             .iter()
             .filter_map(|reach| run.roster.at(*reach))
             .map(|(_, address)| &address.channel)
+            .filter(|channel| run.sends_by(channel))
             .collect();
         for channel in channels {
             let fan = Fan { purpose: Purpose::Alert(step), list: List::Step(index), next: 0 };

@@ -167,6 +167,11 @@ impl Lane {
         }
     }
 
+    /// The alerts that have something here, oldest first.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = AlertId> {
+        self.queues.keys().copied()
+    }
+
     pub(crate) fn has(&self, alert: AlertId) -> bool {
         self.queues.contains_key(&alert)
     }

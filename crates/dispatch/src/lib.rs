@@ -19,6 +19,7 @@ mod bind;
 mod choice;
 mod clock;
 mod codes;
+mod delegate;
 mod delivery;
 pub mod directory;
 mod escalation;
@@ -152,7 +153,7 @@ impl Dispatch {
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
-            Input::Drain => self.draining = true,
+            Input::Drain => self.drain(now),
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }
         self.keep_alive(now, out);
@@ -171,6 +172,7 @@ impl Dispatch {
         self.retry_due(now);
         self.lapse_due(now, out);
         self.alarm_pause(now, out);
+        self.delegate_unserved(now, out);
         self.alarm_unserved(now, out);
         self.send(now, out);
         self.go_on_switching(now, out);

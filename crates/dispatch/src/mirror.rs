@@ -6,7 +6,7 @@
 use crate::clock::Moment;
 use crate::input::{PeerEvent, Snapshot};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Entry, Outcome, Record, StepKey, Why};
+use crate::record::{Actor, Alert, Entry, Outcome, Record, Why};
 use crate::run::Turn;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
@@ -120,6 +120,9 @@ impl Dispatch {
     fn note_change(&mut self, now: Now, change: ownership::Change, out: &mut Vec<Effect>) {
         let ownership::Change { peer, to, because } = change;
         self.append(now, Record::PeerState { peer, to, because: Arc::clone(&because) }, out);
+        if to == Condition::Down {
+            self.reclaim_delegated(now, out);
+        }
         self.tell_of_peer(now, peer, to, &because, out);
     }
 
@@ -234,7 +237,7 @@ impl Dispatch {
             Record::StepFired { step, fired, .. } if !fired.empty => {
                 let moment = self.moment(now, id.log.node, at);
                 self.fired_then(now, alert, moment, false);
-                self.step_seen(alert, *step);
+                self.fan_step(alert, *step);
             }
             Record::Ack { .. } => {
                 let first = self.runs.get(&alert).is_some_and(|run| run.acked_at.is_none());
@@ -244,6 +247,7 @@ impl Dispatch {
                 }
             }
             Record::Comment { .. } => self.fan_comment(alert, id),
+            Record::Delegate { .. } => self.follow_delegation(now, alert),
             Record::End { end, .. } => {
                 if let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) {
                     self.unlist(alert, &bound);
@@ -291,12 +295,6 @@ impl Dispatch {
         self.refresh(now, alert, out);
     }
 
-    fn step_seen(&mut self, alert: AlertId, step: StepKey) {
-        if self.runs.get(&alert).is_some_and(|run| run.turn == Turn::Ours) {
-            self.fan_step(alert, step);
-        }
-    }
-
     /// Something changed that is about no alert in particular.
     fn changed(&mut self, now: Now, log: LogId, record: &Record, out: &mut Vec<Effect>) {
         match record {
@@ -320,6 +318,7 @@ impl Dispatch {
             | Record::Comment { .. }
             | Record::End { .. }
             | Record::Closed { .. }
+            | Record::Delegate { .. }
             | Record::Duty(_)
             | Record::Merged { .. }
             | Record::PeerState { .. }

@@ -116,6 +116,17 @@ pub enum Record {
     },
     /// A boot holds a cluster-wide duty from now on, such as the front.
     Duty(Duty),
+    /// The owner lets another boot send what goes out by a channel that it has no provider for itself.
+    Delegate {
+        /// Of which alert.
+        alert: AlertId,
+        /// Which channel.
+        channel: Name,
+        /// The epoch at which the writer owns the alert; the highest counts.
+        epoch: u64,
+        /// Who sends.
+        to: LogId,
+    },
     /// An alert turned out to be another one's twin, accepted elsewhere: it is over, its code leads to the other.
     Merged {
         /// The one that is over.
@@ -197,6 +208,7 @@ impl Record {
             | Self::Comment { alert, .. }
             | Self::End { alert, .. }
             | Self::Merged { alert, .. }
+            | Self::Delegate { alert, .. }
             | Self::Closed { alert } => Some(*alert),
             Self::Start { .. }
             | Self::Roster(_)

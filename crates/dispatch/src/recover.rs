@@ -167,6 +167,7 @@ impl Dispatch {
             owner,
             turn: Turn::Theirs,
             taken: None,
+            delegated: BTreeSet::new(),
             twins: Vec::new(),
             told_elsewhere: BTreeSet::new(),
             index,

@@ -54,6 +54,8 @@ pub(crate) struct Run {
     pub(crate) turn: Turn,
     /// It was taken over from another node when this was the last step that had fired.
     pub(crate) taken: Option<StepKey>,
+    /// Channels by which this boot sends for it although it is another's.
+    pub(crate) delegated: BTreeSet<Name>,
     /// The alerts that became part of it.
     pub(crate) twins: Vec<AlertId>,
     /// Whom a twin of it told of which step.
@@ -91,6 +93,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Whether this boot sends for it by a channel.
+    pub(crate) fn sends_by(&self, channel: &Name) -> bool {
+        self.turn == Turn::Ours || self.delegated.contains(channel)
+    }
+
     pub(crate) fn mode(&self) -> Mode {
         self.roster.policy.mode
     }

@@ -100,6 +100,8 @@ pub struct Facts {
     pub ends: BTreeMap<RecordId, End>,
     /// Later words of its source; the newest counts.
     pub updates: BTreeMap<(Wall, RecordId), Arc<Content>>,
+    /// Who sends by a channel that the owner has no provider for: by epoch and record, the highest counts.
+    pub delegates: BTreeMap<Name, (u64, RecordId, LogId)>,
 }
 
 impl Facts {
@@ -116,6 +118,9 @@ impl Facts {
     fn merge(&mut self, other: &Self) {
         for (key, fired) in &other.fired {
             self.fire(*key, fired);
+        }
+        for (channel, delegate) in &other.delegates {
+            self.delegate(channel, *delegate);
         }
         self.merge_twin(other);
     }
@@ -171,6 +176,7 @@ impl Facts {
             Record::Ack { ack, .. } => drop(self.acks.insert(id, ack.clone())),
             Record::Comment { comment, .. } => drop(self.comments.insert(id, comment.clone())),
             Record::End { end, .. } => drop(self.ends.insert(id, end.clone())),
+            Record::Delegate { channel, epoch, to, .. } => self.delegate(channel, (*epoch, id, *to)),
             Record::Start { .. }
             | Record::Roster(_)
             | Record::Accept(_)
@@ -190,6 +196,11 @@ impl Facts {
             | Record::Note { .. } => (), // Not about what happened to an alert; `State::apply` deals with them.
         }
         self.trim();
+    }
+
+    fn delegate(&mut self, channel: &Name, delegate: (u64, RecordId, LogId)) {
+        let slot = self.delegates.entry(channel.clone()).or_insert(delegate);
+        *slot = (*slot).max(delegate);
     }
 
     fn intend(&mut self, intent: RecordId, send: &Send) {
@@ -393,6 +404,7 @@ impl State {
             | Record::Done { alert, .. }
             | Record::Ack { alert, .. }
             | Record::Comment { alert, .. }
+            | Record::Delegate { alert, .. }
             | Record::End { alert, .. } => self.befall(*alert, id, entry),
             Record::Start { .. }
             | Record::PeerState { .. }
@@ -525,7 +537,9 @@ impl State {
     }
 
     fn befall(&mut self, alert: AlertId, id: RecordId, entry: &Entry) {
-        if matches!(entry.record, Record::StepFired { .. }) && self.merged.contains_key(&alert) {
+        if matches!(entry.record, Record::StepFired { .. } | Record::Delegate { .. })
+            && self.merged.contains_key(&alert)
+        {
             return; // A twin's steps are its own.
         }
         let alert = self.target(alert);
@@ -678,6 +692,7 @@ fn names_the_future(id: RecordId, record: &Record) -> bool {
         | Record::Pause { .. }
         | Record::Claim(_)
         | Record::Release { .. }
+        | Record::Delegate { .. }
         | Record::Duty(_)
         | Record::RosterDropped { .. }
         | Record::PeerState { .. }

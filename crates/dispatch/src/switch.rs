@@ -18,7 +18,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(15);
 /// A switch-over that waits for what is on its way.
 #[derive(Debug)]
 pub(crate) struct SwitchOver {
-    ticket: Ticket,
+    /// Who waits for it; nobody, where the node hands over because it stops.
+    ticket: Option<Ticket>,
     by: Actor,
     to: NodeId,
     because: Arc<str>,
@@ -165,13 +166,7 @@ impl Dispatch {
         (to, because): (Option<NodeId>, Arc<str>),
         out: &mut Vec<Effect>,
     ) {
-        let rank = |node: &NodeId| self.cluster.members().get(node).map_or(u16::MAX, |member| member.rank);
-        let up = |node: &NodeId| {
-            let member = self.cluster.members().get(node);
-            let sends = member.is_some_and(|member| member.role != ownership::Role::Witness);
-            sends && self.cluster.condition(*node) == Some(Condition::Up)
-        };
-        let target = to.or_else(|| self.cluster.peers().filter(up).min_by_key(rank));
+        let target = to.or_else(|| self.next_in_line());
         let why = self.blockers(to.or(target));
         match target {
             Some(node) if !self.cluster.members().contains_key(&node) || node == self.me.node => {
@@ -179,10 +174,34 @@ impl Dispatch {
             }
             Some(to) if why.is_empty() => {
                 let until = now.mono + DRAIN_MAX;
-                self.switch_over = Some(SwitchOver { ticket, by: by.clone(), to, because, until });
+                self.switch_over =
+                    Some(SwitchOver { ticket: Some(ticket), by: by.clone(), to, because, until });
             }
             Some(_) | None => Self::refuse(ticket, Refusal::Blocked { why }, out),
         }
+    }
+
+    /// Hands out nothing more, and hands over what is left to a peer that can go on with it: then it need not
+    /// guess what was sent.
+    pub(crate) fn drain(&mut self, now: Now) {
+        let target = self.next_in_line().filter(|_| self.blockers(None).is_empty());
+        self.draining = true;
+        if let Some(to) = target {
+            let because = "the node stops".into();
+            let (by, until) = (Actor::ourselves(), now.mono + DRAIN_MAX);
+            self.switch_over = Some(SwitchOver { ticket: None, by, to, because, until });
+        }
+    }
+
+    /// The first in the order of precedence that could go on with what this node sends.
+    fn next_in_line(&self) -> Option<NodeId> {
+        let rank = |node: &NodeId| self.cluster.members().get(node).map_or(u16::MAX, |member| member.rank);
+        let able = |node: &NodeId| {
+            let member = self.cluster.members().get(node);
+            let sends = member.is_some_and(|member| member.role != ownership::Role::Witness);
+            sends && self.cluster.condition(*node) == Some(Condition::Up)
+        };
+        self.cluster.peers().filter(able).min_by_key(rank)
     }
 
     /// Hands over once nothing is on its way any more; calls it off where that takes too long.
@@ -205,7 +224,9 @@ impl Dispatch {
             if lost {
                 why.push(format!("the other node is {}", condition.map_or("gone", Condition::word)).into());
             }
-            Self::refuse(ticket, Refusal::Blocked { why }, out);
+            if let Some(ticket) = ticket {
+                Self::refuse(ticket, Refusal::Blocked { why }, out);
+            }
             return;
         };
         let mine: BTreeSet<AlertId> = self.owned.of(self.me).collect();
@@ -221,7 +242,8 @@ impl Dispatch {
         let alerts =
             mine.into_iter().filter(|alert| self.runs.get(alert).is_some_and(|run| run.turn == Turn::Theirs));
         let done = self.done(alerts.collect());
-        self.answer(None, ticket, done);
+        // Without anybody who asked it is waited for all the same: the node stops once its peers know.
+        self.answer(None, ticket.unwrap_or(Ticket(0)), done);
     }
 
     /// Nothing new is handed out, because a switch-over is under way.

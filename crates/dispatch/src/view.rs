@@ -110,6 +110,11 @@ impl Dispatch {
         }
     }
 
+    /// Who belongs to the cluster.
+    pub fn members(&self) -> &BTreeMap<NodeId, Member> {
+        self.cluster.members()
+    }
+
     /// The fold of all records.
     pub fn state(&self) -> &State {
         &self.state
@@ -141,7 +146,11 @@ impl Dispatch {
     /// Nothing is on its way out, and nobody waits for an answer: the node may stop without interrupting
     /// anything.
     pub fn is_drained(&self) -> bool {
-        self.held.is_empty() && self.answers.is_empty() && self.runs.values().all(|run| run.in_flight == 0)
+        let handed_over = self.switch_over.is_none();
+        handed_over
+            && self.held.is_empty()
+            && self.answers.is_empty()
+            && self.runs.values().all(|run| run.in_flight == 0)
     }
 
     /// New alerts are refused, because the disk is full.

@@ -86,6 +86,7 @@ pub(crate) fn project(db: &Connection, id: RecordId, entry: &Entry) -> rusqlite:
         | Record::Resume { .. }
         | Record::Claim(_)
         | Record::Release { .. }
+        | Record::Delegate { .. }
         | Record::Duty(_)
         | Record::RosterDropped { .. }
         | Record::PeerState { .. }

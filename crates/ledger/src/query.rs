@@ -416,7 +416,8 @@ impl History {
             }
         };
         let select = "SELECT n, at, log || '-' || seq, kind, alert, who, via, from_, text, json,
-            (SELECT code FROM alerts WHERE id = trail.alert) FROM trail";
+            iif(kind = 'merged', json ->> '$.merged.into', alert) AS named,
+            (SELECT code FROM alerts WHERE id = named) FROM trail";
         self.page(&format!("{select}{} ORDER BY n {order}", which.text), which.values, limit, trail_row)
     }
 
@@ -545,10 +546,10 @@ fn trail_row(row: &Row<'_>) -> rusqlite::Result<TrailRow> {
     let alert: Option<String> = row.get(4)?;
     let mut text: String = row.get(8)?;
     // The sentence was made before the alert was known: its `Accept` stands in another log.
-    if let (Some(id), Some(code)) = (&alert, row.get::<_, Option<String>>(10)?)
-        && text.contains(id.as_str())
+    if let (Some(id), Some(code)) = (row.get::<_, Option<String>>(10)?, row.get::<_, Option<String>>(11)?)
+        && text.contains(&id)
     {
-        text = text.replace(id.as_str(), &code);
+        text = text.replace(&id, &code);
     }
     Ok(TrailRow {
         n: row.get(0)?,

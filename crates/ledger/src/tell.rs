@@ -39,6 +39,7 @@ pub fn kind(record: &Record) -> &'static str {
         Record::Resume { .. } => "resume",
         Record::Claim(_) => "claim",
         Record::Release { .. } => "release",
+        Record::Delegate { .. } => "delegate",
         Record::Duty(_) => "duty",
         Record::Merged { .. } => "merged",
         Record::RosterDropped { .. } => "roster-dropped",
@@ -73,6 +74,7 @@ pub fn actor(record: &Record) -> Option<&Actor> {
         | Record::Closed { .. }
         | Record::Claim(_)
         | Record::Release { .. }
+        | Record::Delegate { .. }
         | Record::Duty(_)
         | Record::Merged { .. }
         | Record::RosterDropped { .. }
@@ -121,8 +123,11 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
             let holds = if duty.duty.as_str() == "front" { "is in control" } else { "has the duty" };
             format!("node {} {holds}: {}", duty.to.node, duty.because)
         }
-        Record::Merged { alert, code, into } => {
-            format!("{code} ({}) is the same alert as {}, which stands for both", name(alert), name(into))
+        Record::Delegate { alert, channel, to, .. } => {
+            format!("{}: node {} sends by {channel} for node {}", name(alert), to.node, id.log.node)
+        }
+        Record::Merged { code, into, .. } => {
+            format!("{code} is the same alert as {}, which stands for both", name(into))
         }
         Record::RosterDropped { rosters } => {
             format!("{} not referred to any more", count(rosters.len(), "roster is", "rosters are"))

@@ -5,13 +5,15 @@
 //! one batch: that is the group commit.
 
 use crate::clock::Clock;
+use crate::mirror::{Arrived, FromPeers, Mirror};
 use crate::outbox::Outbox;
 use crate::publish::Publisher;
 use api::Call;
-use base::{AlertId, LogId, Now};
-use dispatch::record::Concluded;
+use base::{AlertId, Now};
+use dispatch::record::{Concluded, Record};
 use dispatch::{Answer, Dispatch, Effect, Input, Ticket};
 use ledger::{Ledger, LedgerEvent, Stored};
+use ownership::Vector;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +29,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 const PRUNE_EVERY: u64 = 120;
 /// How often the clocks are written down.
 const REMEMBER_EVERY: Duration = Duration::from_secs(30);
+/// How often the ledger is told what no peer needs any more.
+const RETAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// Why the loop ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(crate) enum Ending {
     Asked,
     /// The ledger failed; nothing can be made durable.
     Ledger(String),
+    /// The data folder runs twice; this process is the one that gives way.
+    Copied(String),
 }
 
 /// What arrives from the threads and tasks of the node.
@@ -42,6 +48,7 @@ pub(crate) struct Arrivals {
     pub(crate) calls: mpsc::Receiver<Call>,
     pub(crate) reports: mpsc::UnboundedReceiver<(AlertId, Concluded)>,
     pub(crate) ledger: mpsc::UnboundedReceiver<LedgerEvent>,
+    pub(crate) peers: mpsc::Receiver<FromPeers>,
     pub(crate) stop: oneshot::Receiver<()>,
 }
 
@@ -49,7 +56,6 @@ pub(crate) struct Arrivals {
 pub(crate) struct EventLoop {
     pub(crate) core: Dispatch,
     pub(crate) clock: Clock,
-    pub(crate) log: LogId,
     pub(crate) ledger: Ledger,
     pub(crate) outbox: Outbox,
     pub(crate) publisher: Publisher,
@@ -59,6 +65,10 @@ pub(crate) struct EventLoop {
     pub(crate) history_keep: Duration,
     /// How often the clocks were written down.
     pub(crate) remembered: u64,
+    /// The way to the peers, where there may be some.
+    pub(crate) mirror: Option<Mirror>,
+    /// How much of each log the ledger knows to be at every peer, and when it was told.
+    pub(crate) floor: (Vector, base::Mono),
 }
 
 /// One thing to do next.
@@ -66,6 +76,7 @@ enum Arrival {
     Call(Box<Call>),
     Reports(Vec<(AlertId, Concluded)>),
     Ledger(LedgerEvent),
+    Peer(FromPeers),
     Time,
     Remember,
     Stop,
@@ -85,6 +96,7 @@ impl EventLoop {
                 Arrival::Call(_)
                 | Arrival::Reports(_)
                 | Arrival::Ledger(_)
+                | Arrival::Peer(_)
                 | Arrival::Time
                 | Arrival::Remember => (),
             }
@@ -114,6 +126,7 @@ impl EventLoop {
             _ = &mut arrivals.stop, if draining.is_none() => Arrival::Stop,
             () = tokio::time::sleep_until(given_up), if draining.is_some() => Arrival::Stop,
             Some(event) = arrivals.ledger.recv() => Arrival::Ledger(event),
+            Some(said) = arrivals.peers.recv() => Arrival::Peer(said),
             _ = arrivals.reports.recv_many(&mut reports, REPORTS_PER_TURN) => Arrival::Reports(reports),
             Some(call) = arrivals.calls.recv(), if draining.is_none() => Arrival::Call(Box::new(call)),
             _ = remember.tick() => Arrival::Remember,
@@ -135,6 +148,8 @@ impl EventLoop {
                     return Some(ending);
                 }
             }
+            Arrival::Peer(FromPeers::Copied(why)) => return Some(Ending::Copied(why)),
+            Arrival::Peer(FromPeers::Arrived(arrived)) => self.peer(now, *arrived, &mut effects),
             Arrival::Call(call) => {
                 self.call(now, *call, &mut effects);
                 for _ in 1..CALLS_PER_TURN {
@@ -144,7 +159,29 @@ impl EventLoop {
             }
         }
         self.execute(effects);
+        self.retain(now);
         None
+    }
+
+    /// Lets the core hear a peer.
+    fn peer(&mut self, now: Now, mut arrived: Arrived, effects: &mut Vec<Effect>) {
+        if let Some(mirror) = &mut self.mirror {
+            mirror.expect(&mut arrived);
+        }
+        let Arrived { peer, event, .. } = arrived;
+        self.core.handle(now, Input::Peer { peer, event }, effects);
+    }
+
+    /// Tells the ledger now and then what no peer needs any more.
+    fn retain(&mut self, now: Now) {
+        if self.mirror.is_none() || now.mono.since(self.floor.1) < RETAIN_EVERY {
+            return;
+        }
+        let floor = self.core.floor();
+        if floor != self.floor.0 {
+            self.ledger.retain(floor.clone());
+        }
+        self.floor = (floor, now.mono);
     }
 
     /// Writes the clocks down, and now and then lets go of old history.
@@ -172,13 +209,18 @@ impl EventLoop {
 
     fn ledger_event(&mut self, now: Now, event: LedgerEvent, effects: &mut Vec<Effect>) -> Option<Ending> {
         match event {
-            LedgerEvent::Stored { log, upto } if log == self.log => {
-                self.publisher.stored(upto);
+            LedgerEvent::Stored { log, upto } => {
+                self.publisher.stored(log, upto);
+                if let Some(mirror) = &mut self.mirror {
+                    mirror.settled(log, upto);
+                }
                 self.core.handle(now, Input::Stored { log, upto }, effects);
                 None
             }
-            LedgerEvent::Stored { .. } => None, // Of a peer's log; nobody waits for it here.
-            LedgerEvent::Truncated { .. } => None, // There are no peers that could lack it.
+            LedgerEvent::Truncated { log, base } => {
+                self.core.handle(now, Input::Truncated { base: Vector::from([(log, base)]) }, effects);
+                None
+            }
             LedgerEvent::Full { why } => {
                 tracing::error!(%why, "the disk is full; new alerts are refused");
                 self.core.handle(now, Input::Disk { full: Some(why.into()) }, effects);
@@ -196,12 +238,18 @@ impl EventLoop {
     /// Executes effects in order; the records of one turn go to the ledger together.
     fn execute(&mut self, effects: Vec<Effect>) {
         let mut batch: Vec<Stored> = Vec::new();
+        let mut shipments = Vec::new();
+        let mut members = false;
         for effect in effects {
             match effect {
                 Effect::Append { id, entry } => {
-                    self.outbox.follow(&entry.record);
+                    self.outbox.follow(self.core.edition(), &entry.record);
+                    members |= matches!(entry.record, Record::Member { .. });
                     self.publisher.expect(id, entry.clone());
-                    batch.push(Stored::new(id, entry));
+                    batch.push(match &mut self.mirror {
+                        Some(mirror) => mirror.stored(id, entry),
+                        None => Stored::new(id, entry),
+                    });
                 }
                 Effect::Deliver(delivery) => self.outbox.deliver(*delivery),
                 Effect::Answer { ticket, answer } => {
@@ -210,24 +258,53 @@ impl EventLoop {
                     }
                 }
                 Effect::Forget { alerts, rosters } => self.ledger.forget(alerts, rosters),
-                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => (),
+                Effect::Hello { to, hello } => self.link(|links| links.hello(to, hello)),
+                Effect::Beat { to, beat } => self.link(|links| links.say(to, beat)),
+                Effect::Ship { to, shipment } => shipments.push((to, shipment)),
+                Effect::Merge { from, finished } => {
+                    members = true;
+                    if let Some(incoming) = self.mirror.as_mut().and_then(|mirror| mirror.incoming(from)) {
+                        self.ledger.merge(incoming, finished);
+                    }
+                }
             }
         }
         if !batch.is_empty() {
             self.ledger.append(batch);
         }
+        // After everything was appended: a shipment may be of records that this very turn wrote.
+        if let Some(mirror) = &self.mirror {
+            for (to, shipment) in shipments {
+                mirror.ship(to, &shipment);
+            }
+            if members {
+                mirror.links().set_members(dialled(&self.core));
+            }
+        }
+    }
+
+    fn link(&self, say: impl FnOnce(&cluster::Links)) {
+        if let Some(mirror) = &self.mirror {
+            say(mirror.links());
+        }
     }
 
     fn finish(self, ending: Ending) -> Ending {
+        self.link(cluster::Links::stop);
         self.clock.remember();
         match self.ledger.close() {
             Ok(()) => ending,
             Err(error) => match ending {
                 Ending::Asked => Ending::Ledger(error.to_string()),
-                Ending::Ledger(why) => Ending::Ledger(why),
+                Ending::Ledger(_) | Ending::Copied(_) => ending,
             },
         }
     }
+}
+
+/// Whom to dial, and where.
+pub(crate) fn dialled(core: &Dispatch) -> Vec<(base::NodeId, Vec<std::sync::Arc<str>>)> {
+    core.members().values().map(|member| (member.node, member.addresses.clone())).collect()
 }
 
 /// Runs a part of an adapter inside the loop. Its panic is its own: it cannot have changed the core, of which it

@@ -1,26 +1,33 @@
 //! Makes a data folder: identity, keys, certificate, the first token, and files to start from.
 //!
-//! Nothing that exists is touched: run twice, it says so.
+//! Nothing that exists is touched: run twice, it says so. `join` makes the folder of a further node, with what
+//! the cluster gave it.
 
 use crate::config::NODE_FILE;
-use base::{Digest, Name};
+use crate::files::{PUBLIC, SECRET, WriteError, put};
+use crate::members::NODE_ID_FILE;
+use crate::pki::{self, CA_KEY_FILE, PkiError};
+use base::{Digest, Name, NodeId};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use sha2::{Digest as _, Sha256};
-use std::io::Write as _;
-use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+pub use crate::pki::CA_FILE;
 
 /// The file that holds the first token.
 pub const ADMIN_TOKEN_FILE: &str = "admin.token";
 /// The key that links in messages are made with: 32 random bytes, in hexadecimal.
 pub const LINK_KEY_FILE: &str = "link.key";
-/// The certificate authority of this installation, to be trusted by its clients.
-pub const CA_FILE: &str = "tls/ca.pem";
 /// The directory that a new node starts with; read once.
 pub const FIRST_DIRECTORY_FILE: &str = "directory.toml";
+/// How long the first certificates are valid; what the node file says holds from their renewal on.
+const CERTIFICATE_LIFE: Duration = Duration::from_secs(365 * 86_400);
 
 /// Why a data folder could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -28,17 +35,12 @@ pub enum InitError {
     /// It holds a node already.
     #[error("{} holds a node already; nothing was changed", .0.display())]
     Exists(PathBuf),
-    /// A file could not be written.
-    #[error("cannot write {}: {why}", file.display())]
-    Write {
-        /// Which.
-        file: PathBuf,
-        /// The system's words.
-        why: std::io::Error,
-    },
+    /// A file or folder could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The certificate could not be made.
-    #[error("cannot make the certificate: {0}")]
-    Certificate(#[from] rcgen::Error),
+    #[error(transparent)]
+    Certificate(#[from] PkiError),
     /// The system has no random numbers to give.
     #[error("the system gave no random numbers: {0}")]
     Chance(String),
@@ -49,14 +51,36 @@ pub enum InitError {
 pub struct Plan {
     /// The name that people know the machine by.
     pub name: Name,
+    /// The letter of its codes.
+    pub letter: char,
     /// Where the API listens.
     pub api: SocketAddr,
     /// Where the plain listener listens; none is off.
     pub ingest: Option<SocketAddr>,
+    /// Where peers are let in; none is off.
+    pub peers: Option<SocketAddr>,
+    /// What peers dial, `host:port`; empty leaves it to what is found when a peer comes.
+    pub addresses: Vec<Arc<str>>,
     /// Further names and addresses that clients reach the node by, for its certificate.
     pub alternative_names: Vec<String>,
     /// What is put below the generated node file: providers, for instance.
     pub more: String,
+}
+
+impl Plan {
+    /// A node of that name with the usual API on loopback and nothing else.
+    pub fn new(name: Name) -> Self {
+        Self {
+            name,
+            letter: 'A',
+            api: SocketAddr::from(([127, 0, 0, 1], 8443)),
+            ingest: None,
+            peers: None,
+            addresses: Vec::new(),
+            alternative_names: Vec::new(),
+            more: String::new(),
+        }
+    }
 }
 
 /// What was made.
@@ -73,43 +97,77 @@ pub struct Made {
 /// # Errors
 /// [`InitError`], with the file. A folder that holds a node is left alone.
 pub fn init(folder: &Path, plan: &Plan) -> Result<Made, InitError> {
-    let node_file = folder.join(NODE_FILE);
-    if node_file.exists() {
-        return Err(InitError::Exists(folder.to_owned()));
-    }
-    let made = |why, file: &Path| InitError::Write { file: file.to_owned(), why };
-    let mut private = std::fs::DirBuilder::new();
-    private.recursive(true).mode(0o700);
-    private.create(folder.join("tls")).map_err(|why| made(why, &folder.join("tls")))?;
     let token = format!("sf_admin_{}", URL_SAFE_NO_PAD.encode(chance::<32>()?));
     let digest = Digest(Sha256::digest(token.as_bytes()).into());
-    let pki = Pki::make(plan)?;
-    let link_key = Digest(chance::<32>()?);
-    let files = [
-        (FIRST_DIRECTORY_FILE, first_directory(digest), 0o600),
-        (ADMIN_TOKEN_FILE, format!("{token}\n"), 0o600),
-        (LINK_KEY_FILE, format!("{link_key}\n"), 0o600),
-        (CA_FILE, pki.ca, 0o644),
-        ("tls/ca.key", pki.ca_key, 0o600),
-        ("tls/cert.pem", pki.certificate, 0o644),
-        ("tls/key.pem", pki.key, 0o600),
-        (NODE_FILE, node_text(plan), 0o644), // Last: its presence says that the folder is complete.
+    let (ca, ca_key) = pki::new_authority(plan.name.as_str())?;
+    let given = Given { node: new_node()?, ca, ca_key: Some(ca_key), link_key: Digest(chance::<32>()?) };
+    let more = [
+        (FIRST_DIRECTORY_FILE, first_directory(digest), SECRET),
+        (ADMIN_TOKEN_FILE, format!("{token}\n"), SECRET),
     ];
-    let mut paths = Vec::new();
-    for (name, text, mode) in files {
-        let file = folder.join(name);
-        write(&file, &text, mode).map_err(|why| made(why, &file))?;
-        paths.push(file);
-    }
-    paths.reverse();
-    Ok(Made { files: paths, token })
+    let files = furnish(folder, plan, &given, &more)?;
+    Ok(Made { files, token })
 }
 
-fn write(file: &Path, text: &str, mode: u32) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    let mut handle = options.write(true).create(true).truncate(true).mode(mode).open(file)?;
-    handle.write_all(text.as_bytes())?;
-    handle.sync_all()
+/// What a node is given by its cluster; the first one gives it to itself.
+#[derive(Clone)]
+pub(crate) struct Given {
+    pub(crate) node: NodeId,
+    /// The CA's certificate, in PEM.
+    pub(crate) ca: String,
+    /// The CA's key, in PEM.
+    pub(crate) ca_key: Option<String>,
+    pub(crate) link_key: Digest,
+}
+
+/// A new node's id.
+pub(crate) fn new_node() -> Result<NodeId, InitError> {
+    Ok(NodeId(u32::from_be_bytes(chance::<4>()?)))
+}
+
+/// Refuses a folder that holds a node.
+///
+/// # Errors
+/// [`InitError::Exists`].
+pub fn must_be_new(folder: &Path) -> Result<(), InitError> {
+    if folder.join(NODE_FILE).exists() { Err(InitError::Exists(folder.to_owned())) } else { Ok(()) }
+}
+
+/// Puts everything into a folder that every node needs, and `more`; tells the files, the one to look at first
+/// at the front.
+pub(crate) fn furnish(
+    folder: &Path,
+    plan: &Plan,
+    given: &Given,
+    more: &[(&str, String, u32)],
+) -> Result<Vec<PathBuf>, InitError> {
+    must_be_new(folder)?;
+    let tls = folder.join("tls");
+    let mut private = std::fs::DirBuilder::new();
+    private.recursive(true).mode(0o700);
+    private.create(&tls).map_err(|why| WriteError { file: tls, why })?;
+    let mut paths = Vec::new();
+    let mut write = |name: &str, text: &str, mode: u32| {
+        let file = folder.join(name);
+        put(&file, text, mode)?;
+        paths.push(file);
+        Ok::<_, WriteError>(())
+    };
+    write(NODE_ID_FILE, &format!("{}\n", given.node), PUBLIC)?;
+    write(LINK_KEY_FILE, &format!("{}\n", given.link_key), SECRET)?;
+    write(CA_FILE, &given.ca, PUBLIC)?;
+    if let Some(key) = &given.ca_key {
+        write(CA_KEY_FILE, key, SECRET)?;
+    }
+    for (name, text, mode) in more {
+        write(name, text, *mode)?;
+    }
+    let names = pki::names(plan.name.as_str(), plan.api.ip(), &plan.alternative_names);
+    let made = pki::make_api(folder, plan.name.as_str(), &names, SystemTime::now(), CERTIFICATE_LIFE)?;
+    write(NODE_FILE, &node_text(plan), PUBLIC)?; // Last: its presence says that the folder is complete.
+    paths.splice(0..0, made);
+    paths.reverse();
+    Ok(paths)
 }
 
 /// Random bytes from the system.
@@ -120,30 +178,44 @@ pub(crate) fn chance<const N: usize>() -> Result<[u8; N], InitError> {
 }
 
 fn node_text(plan: &Plan) -> String {
-    let ingest = plan.ingest.map_or_else(String::new, |at| format!("ingest = \"{at}\"\n"));
-    format!(
+    let Plan { name, letter, api, ingest, peers, addresses, alternative_names: _, more } = plan;
+    let ingest = ingest.map_or_else(String::new, |at| format!("ingest = \"{at}\"\n"));
+    let mut text = format!(
         "# The node file of {name}: what belongs to this machine. `steadfast check` judges it.\n\
          name = \"{name}\"\n\
          # The letter of the codes that people reply with; another one on each node of a cluster.\n\
-         letter = \"A\"\n\
+         letter = \"{letter}\"\n\
          # What links in messages begin with, as recipients reach this node. Without it, the API's address.\n\
          #public_url = \"https://alerts.example:8443\"\n\n\
          [listen]\n\
          # HTTPS: the API and the acknowledge pages.\n\
          api = \"{api}\"\n\
          # Plain HTTP for tools on this machine that cannot do otherwise: notices only. Without this line: off.\n\
-         {ingest}\n\
-         # A way out. The first provider of a channel is used while it works, then the next.\n\
+         {ingest}\n"
+    );
+    if let Some(peers) = peers {
+        let dialled: Vec<String> = addresses.iter().map(|address| format!("{address:?}")).collect();
+        let mark = if dialled.is_empty() { "#" } else { "" };
+        let shown = if dialled.is_empty() { "\"10.1.0.7:8444\"".to_owned() } else { dialled.join(", ") };
+        let section = write!(
+            text,
+            "[cluster]\n\
+             # Where other nodes of the cluster are let in; only holders of its certificate get past it.\n\
+             listen = \"{peers}\"\n\
+             # What they dial to reach this machine, one for each network. Without it, what they found it by.\n\
+             {mark}addresses = [{shown}]\n\n"
+        );
+        section.unwrap_or_default(); // Writing to a text does not fail.
+    }
+    text.push_str(
+        "# A way out. The first provider of a channel is used while it works, then the next.\n\
          #[[providers]]\n\
          #name = \"mail-1\"\n\
          #channel = \"mail\"\n\
          #host = \"mail.example\"\n\
-         #sender = \"alerts@example\"\n\
-         {more}",
-        name = plan.name,
-        api = plan.api,
-        more = plan.more,
-    )
+         #sender = \"alerts@example\"\n",
+    );
+    text + more
 }
 
 /// The book that a new node starts with: the first token, and nobody to tell yet.
@@ -160,68 +232,13 @@ fn first_directory(admin: Digest) -> String {
     )
 }
 
-/// A certificate authority of our own and a certificate by it. (A certificate that is its own authority is
-/// refused by many clients: RFC 5280 §4.2.1.9.)
-struct Pki {
-    ca: String,
-    ca_key: String,
-    certificate: String,
-    key: String,
-}
-
-impl Pki {
-    fn make(plan: &Plan) -> Result<Self, InitError> {
-        let ca_key = KeyPair::generate()?;
-        let mut ca = CertificateParams::new(Vec::new())?;
-        ca.distinguished_name.push(DnType::CommonName, format!("Steadfast CA of {}", plan.name));
-        ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let ca_certificate = ca.self_signed(&ca_key)?;
-        let key = KeyPair::generate()?;
-        let mut leaf = CertificateParams::new(alternative_names(plan))?;
-        leaf.distinguished_name.push(DnType::CommonName, plan.name.as_str());
-        leaf.use_authority_key_identifier_extension = true;
-        let certificate = leaf.signed_by(&key, &Issuer::from_params(&ca, &ca_key))?;
-        Ok(Self {
-            ca: ca_certificate.pem(),
-            ca_key: ca_key.serialize_pem(),
-            certificate: certificate.pem() + &ca_certificate.pem(),
-            key: key.serialize_pem(),
-        })
-    }
-}
-
-fn alternative_names(plan: &Plan) -> Vec<String> {
-    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-    names.push(rustix::system::uname().nodename().to_string_lossy().into_owned());
-    if !plan.api.ip().is_unspecified() {
-        names.push(plan.api.ip().to_string());
-    }
-    names.extend(plan.alternative_names.iter().cloned());
-    if plan.name.as_str().is_ascii() {
-        names.push(plan.name.to_string());
-    }
-    names.retain(|name| {
-        name.parse::<IpAddr>().is_ok() || name.is_ascii() && !name.is_empty() && !name.contains('_')
-    });
-    names.sort();
-    names.dedup();
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn plan() -> Plan {
-        Plan {
-            name: Name::new("node-a").unwrap(),
-            api: SocketAddr::from(([127, 0, 0, 1], 8443)),
-            ingest: None,
-            alternative_names: Vec::new(),
-            more: String::new(),
-        }
+        Plan::new(Name::new("node-a").unwrap())
     }
 
     #[test]
@@ -235,9 +252,25 @@ mod tests {
             assert_eq!(mode & 0o777, 0o600, "{secret}");
         }
         assert!(made.token.starts_with("sf_admin_") && made.token.len() == 9 + 43);
-        crate::config::read(&data).unwrap();
+        let config = crate::config::read(&data).unwrap();
+        assert_eq!((config.letter, config.cluster.listen), ('A', None));
+        assert!(crate::members::node_id(&data).unwrap().is_some());
         let text = std::fs::read_to_string(data.join(FIRST_DIRECTORY_FILE)).unwrap();
         record::document::read_toml(&text, "directory.toml").unwrap();
         assert!(matches!(init(&data, &plan()), Err(InitError::Exists(_))));
+    }
+
+    #[test]
+    fn a_node_that_lets_peers_in_says_so_in_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        for (at, addresses) in [("alone", Vec::new()), ("told", vec![Arc::from("10.1.0.7:8444")])] {
+            let data = folder.path().join(at);
+            let listen = Some(crate::config::PEERS_LISTEN);
+            init(&data, &Plan { peers: listen, addresses: addresses.clone(), letter: 'C', ..plan() })
+                .unwrap();
+            let config = crate::config::read(&data).unwrap();
+            assert_eq!((config.letter, config.cluster.listen), ('C', listen));
+            assert_eq!(config.cluster.addresses, addresses);
+        }
     }
 }

@@ -47,6 +47,7 @@ impl Metrics {
             | Record::Resume { .. }
             | Record::Claim(_)
             | Record::Release { .. }
+            | Record::Delegate { .. }
             | Record::Duty(_)
             | Record::Merged { .. }
             | Record::RosterDropped { .. }

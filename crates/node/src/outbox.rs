@@ -7,6 +7,7 @@ use crate::letter::Letters;
 use base::{AlertId, Name};
 use channel::Channel;
 use dispatch::Delivery;
+use dispatch::directory::Edition;
 use dispatch::record::{Concluded, Outcome, Record};
 use futures_util::FutureExt as _;
 use std::collections::BTreeMap;
@@ -31,8 +32,10 @@ impl Outbox {
     }
 
     /// Keeps up with the directory: templates are compiled once for each of its versions.
-    pub(crate) fn follow(&self, record: &Record) {
-        if let Record::Directory { edition, .. } = record {
+    pub(crate) fn follow(&self, present: &Edition, record: &Record) {
+        if let Record::Directory { edition, .. } = record
+            && edition.place() == present.place()
+        {
             self.letters.adopt(&edition.directory);
         }
     }

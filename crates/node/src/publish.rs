@@ -5,9 +5,9 @@
 use crate::metrics::Metrics;
 use crate::syslog::Syslog;
 use api::Changes;
-use base::RecordId;
+use base::{LogId, RecordId};
 use dispatch::record::{Entry, Record};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// Publishes records once they are durable.
@@ -15,32 +15,38 @@ pub(crate) struct Publisher {
     changes: Changes,
     metrics: Arc<Metrics>,
     syslog: Option<Syslog>,
-    waiting: VecDeque<(RecordId, Entry)>,
+    me: LogId,
+    waiting: BTreeMap<LogId, VecDeque<(RecordId, Entry)>>,
 }
 
 impl Publisher {
-    pub(crate) fn new(changes: Changes, metrics: Arc<Metrics>, syslog: Option<Syslog>) -> Self {
-        Self { changes, metrics, syslog, waiting: VecDeque::new() }
+    pub(crate) fn new(me: LogId, changes: Changes, metrics: Arc<Metrics>, syslog: Option<Syslog>) -> Self {
+        Self { changes, metrics, syslog, me, waiting: BTreeMap::new() }
     }
 
     /// A record was appended and is going to be durable.
     pub(crate) fn expect(&mut self, id: RecordId, entry: Entry) {
-        self.waiting.push_back((id, entry));
+        self.waiting.entry(id.log).or_default().push_back((id, entry));
     }
 
-    /// Our log is durable below `upto`.
-    pub(crate) fn stored(&mut self, upto: u64) {
-        while self.waiting.front().is_some_and(|(id, _)| id.seq < upto) {
-            let Some((id, entry)) = self.waiting.pop_front() else { break };
+    /// A log is durable below `upto`.
+    pub(crate) fn stored(&mut self, log: LogId, upto: u64) {
+        while let Some(waiting) = self.waiting.get_mut(&log)
+            && waiting.front().is_some_and(|(id, _)| id.seq < upto)
+        {
+            let Some((id, entry)) = waiting.pop_front() else { break };
             self.publish(id, &entry);
         }
     }
 
     fn publish(&mut self, id: RecordId, entry: &Entry) {
-        self.metrics.count(&entry.record);
-        log(&entry.record);
-        if let Some(syslog) = &mut self.syslog {
-            syslog.tell(id, &entry.record);
+        // What a peer wrote is counted and logged there; live changes are told of both.
+        if id.log == self.me {
+            self.metrics.count(&entry.record);
+            log(&entry.record);
+            if let Some(syslog) = &mut self.syslog {
+                syslog.tell(id, &entry.record);
+            }
         }
         self.changes.publish(id, entry);
     }
@@ -81,6 +87,7 @@ fn log(record: &Record) {
         | Record::Comment { .. }
         | Record::Merged { .. }
         | Record::RosterDropped { .. }
+        | Record::Delegate { .. }
         | Record::Closed { .. } => (), // Many, and in the trail.
     }
 }

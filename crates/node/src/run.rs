@@ -3,28 +3,33 @@
 use crate::clock::Clock;
 use crate::config::{self, NodeConfig};
 use crate::doors::{Door, raise_files};
-use crate::event_loop::{Arrivals, Ending, EventLoop};
+use crate::event_loop::{Arrivals, Ending, EventLoop, dialled};
 use crate::init::{FIRST_DIRECTORY_FILE, LINK_KEY_FILE, chance};
 use crate::judge;
 use crate::letter::Letters;
+use crate::members;
 use crate::metrics::Metrics;
+use crate::mirror::{self, FromPeers, Mirror};
 use crate::outbox::Outbox;
+use crate::pki::Certificates;
 use crate::publish::Publisher;
 use crate::services::NodeServices;
 use crate::syslog::Syslog;
 use api::{Api, Calls, Changes, LinkKey, NodeInfo};
 use base::{AlertId, LogId, Name, Now};
 use channel::Channel;
+use cluster::Links;
 use dispatch::directory::Directory;
 use dispatch::record::{Actor, Concluded};
 use dispatch::state::State;
 use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, PastKey, Settings, Ticket};
 use ledger::{Ledger, LedgerEvent, Recovered};
+use ownership::Member;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, oneshot};
 
 /// The file in the data folder that says where a running node listens: `api` and `ingest` addresses, a line
@@ -48,6 +53,12 @@ pub enum RunError {
     /// Nothing can be made durable any more.
     #[error("the ledger failed, so the node stopped before it could promise anything it cannot keep: {0}")]
     LedgerFailed(String),
+    /// Another process runs on a copy of the data folder.
+    #[error(
+        "another process speaks with this node's id, so this one stopped: the data folder was copied and is in \
+         use elsewhere ({0}); make a node of its own with `steadfast join`"
+    )]
+    Copied(String),
 }
 
 /// Where a node listens.
@@ -57,6 +68,8 @@ pub struct Ready {
     pub api: SocketAddr,
     /// Plain HTTP.
     pub ingest: Option<SocketAddr>,
+    /// For peers.
+    pub peers: Option<SocketAddr>,
 }
 
 /// Runs the node in `folder` until `stop` is told, or until it cannot go on. `ready` is called once it listens.
@@ -72,7 +85,7 @@ pub async fn run(
     let providers = open_providers(folder, &config)?;
     let links = link_key(folder)?;
     let (ledger_sender, ledger_events) = mpsc::unbounded_channel();
-    let (ledger, recovered) = open_ledger(folder, ledger_sender)?;
+    let (ledger, recovered) = open_ledger(folder, config.cluster.listen.is_some(), ledger_sender)?;
     let listeners = Listeners::bind(&config)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("https://{}", listeners.ready.api));
 
@@ -80,7 +93,10 @@ pub async fn run(
     let log = recovered.log;
     let mut effects = Vec::new();
     let now = clock.now();
-    let mut core = start_core(&config, recovered, now, &mut effects);
+    let seeds = members::read(folder).map_err(|error| RunError::Setup(error.to_string()))?;
+    let mut core = start_core(&config, (recovered, seeds), now, &mut effects);
+    let (peer_sender, peers) = mpsc::channel(base::limits::PEER_MESSAGES_QUEUED_MAX);
+    let mirror = open_mirror(folder, &config, (log, &core), listeners.peers.as_ref(), peer_sender)?;
     adopt_first_directory(folder, &mut core, now, &mut effects)?;
     for provider in &config.providers {
         let free = providers.get(&provider.spec.name).map_or(0, |channel| channel.slots());
@@ -89,20 +105,21 @@ pub async fn run(
 
     let (reports_sender, reports) = mpsc::unbounded_channel::<(AlertId, Concluded)>();
     let (calls, received) = Calls::new(base::limits::INPUTS_QUEUED_MAX);
-    let changes = Changes::new();
+    let changes = Changes::new(log.boot);
     let metrics = Arc::new(Metrics::default());
     let letters = Arc::new(Letters::new(&core.edition().directory, links.clone(), public_url.clone()));
     let event_loop = EventLoop {
         core,
         clock,
-        log,
         ledger,
         outbox: Outbox::new(providers.clone(), letters, reports_sender),
-        publisher: Publisher::new(changes.clone(), Arc::clone(&metrics), open_syslog(&config)?),
+        publisher: Publisher::new(log, changes.clone(), Arc::clone(&metrics), open_syslog(&config)?),
         tickets: BTreeMap::new(),
         last_ticket: 0,
         history_keep: config.history_keep,
         remembered: 0,
+        mirror,
+        floor: (ownership::Vector::new(), base::Mono(0)),
     };
     let api = Api {
         calls,
@@ -114,7 +131,7 @@ pub async fn run(
         node: node_info(&config, log, now),
     };
     let (stop_loop, stopped) = oneshot::channel();
-    let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, stop: stopped };
+    let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, peers, stop: stopped };
     let running = tokio::spawn(event_loop.run(arrivals, effects));
     let serving = listeners.serve(folder, &config, &api)?;
     announce(folder, serving.ready);
@@ -146,18 +163,25 @@ async fn until_stopped(
     match ending {
         Ok(Ending::Asked) => Ok(()),
         Ok(Ending::Ledger(why)) => Err(RunError::LedgerFailed(why)),
+        Ok(Ending::Copied(why)) => Err(RunError::Copied(why)),
         Err(error) => Err(RunError::Setup(format!("the event loop failed: {error}"))),
     }
 }
 
 fn open_ledger(
     folder: &Path,
+    mirrored: bool,
     events: mpsc::UnboundedSender<LedgerEvent>,
 ) -> Result<(Ledger, Recovered), RunError> {
     let chance = chance::<8>().map_err(|error| RunError::Setup(error.to_string()))?;
-    let options = ledger::Options::new(u64::from_le_bytes(chance), move |event| {
+    let chance = u64::from_le_bytes(chance);
+    // A new folder's node has its id already: its certificate names it.
+    let said = members::node_id(folder).map_err(|error| RunError::Setup(error.to_string()))?;
+    let chance = said.map_or(chance, |node| u64::from(node.0) << 32 | chance & u64::from(u32::MAX));
+    let mut options = ledger::Options::new(chance, move |event| {
         drop(events.send(event)); // A loop that has ended no longer needs to know.
     });
+    options.mirrored = mirrored;
     let (ledger, recovered) = Ledger::open(folder, options)?;
     for (id, why) in &recovered.poisoned {
         tracing::error!(%id, %why, "a record could not be read and was put aside");
@@ -172,7 +196,12 @@ fn open_ledger(
 }
 
 /// Folds what was recovered, and starts the core on it.
-fn start_core(config: &NodeConfig, recovered: Recovered, now: Now, effects: &mut Vec<Effect>) -> Dispatch {
+fn start_core(
+    config: &NodeConfig,
+    (recovered, members): (Recovered, Vec<Member>),
+    now: Now,
+    effects: &mut Vec<Effect>,
+) -> Dispatch {
     let mut state = State::default();
     for (id, entry) in &recovered.records {
         state.recover(*id, entry);
@@ -210,11 +239,44 @@ fn start_core(config: &NodeConfig, recovered: Recovered, now: Now, effects: &mut
             .map(|spent| (spent.provider, spent.day, u32::try_from(spent.count).unwrap_or(u32::MAX)))
             .collect(),
         base: recovered.base,
-        members: Vec::new(),
+        members,
     };
     let specs = config.providers.iter().map(|provider| provider.spec.clone()).collect();
-    let settings = Settings { provider: config.selection, ..Settings::default() };
+    let settings =
+        Settings { provider: config.selection, cluster: config.cluster.timings, ..Settings::default() };
     Dispatch::start(identity, settings, (state, past), specs, now, effects)
+}
+
+/// Listens for peers and dials them, where the node file says how they reach this node.
+fn open_mirror(
+    folder: &Path,
+    config: &NodeConfig,
+    (log, core): (LogId, &Dispatch),
+    listener: Option<&TcpListener>,
+    to: mpsc::Sender<FromPeers>,
+) -> Result<Option<Mirror>, RunError> {
+    let Some(listener) = listener else { return Ok(None) };
+    let failed =
+        |why: &dyn std::fmt::Display| RunError::Setup(format!("cannot set up the links to peers: {why}"));
+    let certificates = Certificates::new(folder, log.node, config);
+    let credentials = certificates.peer_credentials(SystemTime::now()).map_err(|why| failed(&why))?;
+    let links = cluster::Config {
+        me: log,
+        cluster: cluster_id(&credentials),
+        listener: listener.try_clone().map_err(|why| failed(&why))?,
+        protocol_max: config.cluster.protocol_max,
+        allow: config.cluster.allow.clone(),
+    };
+    let (events, told) = mpsc::unbounded_channel();
+    let links = Links::start(links, &credentials, events).map_err(|why| failed(&why))?;
+    tokio::spawn(mirror::translate(told, to));
+    links.set_members(dialled(core));
+    Mirror::start(links, folder).map(Some).map_err(|why| failed(&why))
+}
+
+/// A cluster is known by the digest of its authority's certificate.
+fn cluster_id(credentials: &cluster::Credentials) -> base::Digest {
+    base::Hasher::new("cluster").text(credentials.ca_pem.trim()).finish()
 }
 
 /// A node without a directory takes the one that lies in its folder.
@@ -277,7 +339,9 @@ fn node_info(config: &NodeConfig, log: LogId, now: Now) -> NodeInfo {
 /// Says in the data folder where the node listens, for the command line on this machine.
 fn announce(folder: &Path, ready: Ready) {
     let ingest = ready.ingest.map_or_else(String::new, |ingest| format!("ingest {ingest}\n"));
-    if let Err(error) = std::fs::write(folder.join(LISTENING_FILE), format!("api {}\n{ingest}", ready.api)) {
+    let peers = ready.peers.map_or_else(String::new, |peers| format!("peers {peers}\n"));
+    let text = format!("api {}\n{ingest}{peers}", ready.api);
+    if let Err(error) = std::fs::write(folder.join(LISTENING_FILE), text) {
         tracing::warn!(%error, "the file `listening` could not be written; the command line needs --host");
     }
 }
@@ -286,6 +350,7 @@ fn announce(folder: &Path, ready: Ready) {
 struct Listeners {
     api: TcpListener,
     ingest: Option<TcpListener>,
+    peers: Option<TcpListener>,
     ready: Ready,
 }
 
@@ -306,8 +371,14 @@ impl Listeners {
         };
         let (api_at, api) = bind("api", config.listen.api)?;
         let ingest = config.listen.ingest.map(|at| bind("ingest", at)).transpose()?;
-        let ready = Ready { api: api_at, ingest: ingest.as_ref().map(|(at, _)| *at) };
-        Ok(Self { api, ingest: ingest.map(|(_, listener)| listener), ready })
+        let peers = config.cluster.listen.map(|at| bind("peers", at)).transpose()?;
+        let ready = Ready {
+            api: api_at,
+            ingest: ingest.as_ref().map(|(at, _)| *at),
+            peers: peers.as_ref().map(|(at, _)| *at),
+        };
+        let listener = |bound: Option<(SocketAddr, TcpListener)>| bound.map(|(_, listener)| listener);
+        Ok(Self { api, ingest: listener(ingest), peers: listener(peers), ready })
     }
 
     fn serve(self, folder: &Path, config: &NodeConfig, api: &Api) -> Result<Serving, RunError> {

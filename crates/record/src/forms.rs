@@ -75,6 +75,12 @@ pub(crate) enum RecordForm {
         claims: Vec<ClaimForm>,
     },
     Duty(DutyForm),
+    Delegate {
+        alert: Text<AlertId>,
+        channel: Text<Name>,
+        epoch: u64,
+        to: Text<LogId>,
+    },
     Merged {
         alert: Text<AlertId>,
         code: CodeForm,
@@ -143,6 +149,12 @@ impl RecordForm {
             Record::Claim(claim) => Self::Claim(Form::of(claim)),
             Record::Release { to, claims } => Self::Release { to: Form::of(to), claims: Form::of(claims) },
             Record::Duty(duty) => Self::Duty(Form::of(duty)),
+            Record::Delegate { alert, channel, epoch, to } => Self::Delegate {
+                alert: Form::of(alert),
+                channel: Form::of(channel),
+                epoch: *epoch,
+                to: Form::of(to),
+            },
             Record::Merged { alert, code, into } => {
                 Self::Merged { alert: Form::of(alert), code: Form::of(code), into: Form::of(into) }
             }
@@ -198,6 +210,9 @@ impl RecordForm {
             Self::Claim(claim) => Record::Claim(claim.value()),
             Self::Release { to, claims } => Record::Release { to: to.value(), claims: claims.value() },
             Self::Duty(duty) => Record::Duty(duty.value()),
+            Self::Delegate { alert, channel, epoch, to } => {
+                Record::Delegate { alert: alert.value(), channel: channel.value(), epoch, to: to.value() }
+            }
             Self::Merged { alert, code, into } => {
                 Record::Merged { alert: alert.value(), code: code.value(), into: into.value() }
             }

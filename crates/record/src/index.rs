@@ -67,6 +67,7 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         | Record::Pause { .. }
         | Record::Resume { .. }
         | Record::Release { .. }
+        | Record::Delegate { .. }
         | Record::Duty(_)
         | Record::Member { .. }
         | Record::Conduct { .. }

@@ -192,6 +192,9 @@ pub(crate) struct Init {
     /// Where notices are taken by plain HTTP, for tools that cannot do otherwise; keep it on loopback
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub(crate) ingest: SocketAddr,
+    /// Where other nodes of a cluster are let in; only holders of its certificate get past it
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = node::config::PEERS_LISTEN)]
+    pub(crate) peers: SocketAddr,
     /// A further name or address that people and programs reach the node by, for its certificate; repeat it
     #[arg(long, value_name = "NAME")]
     pub(crate) reached_as: Vec<String>,

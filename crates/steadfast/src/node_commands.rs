@@ -20,11 +20,11 @@ pub(crate) fn init(out: &mut Output, data: &Path, args: &Init) -> Outcome {
     let name =
         base::Name::new(&name).map_err(|error| Failure::new(Exit::Usage, format!("--name: {error}")))?;
     let plan = Plan {
-        name,
         api: args.listen,
         ingest: Some(args.ingest),
+        peers: Some(args.peers),
         alternative_names: args.reached_as.clone(),
-        more: String::new(),
+        ..Plan::new(name)
     };
     let made = node::init::init(data, &plan).map_err(|error| {
         let exit =

@@ -59,6 +59,7 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         Record::Resume { by, .. } => format!("resumed by {}", who(by)),
         Record::Claim(claim) => format!("took over what the last run left, epoch {}", claim.epoch),
         Record::Release { .. }
+        | Record::Delegate { .. }
         | Record::Duty(_)
         | Record::Merged { .. }
         | Record::RosterDropped { .. }

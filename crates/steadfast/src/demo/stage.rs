@@ -56,16 +56,14 @@ impl Stage {
         let (mailbox, mails) = mailbox::open().await?;
         let api = free_port()?;
         let plan = Plan {
-            name: base::Name::new("demo")?,
             api,
-            ingest: None,
-            alternative_names: Vec::new(),
             more: format!(
                 "[[providers]]\nname = \"mail-1\"\nchannel = \"mail\"\nhost = \"{}\"\nport = {}\n\
                  tls = \"plain\"\nsender = \"alerts@demo.invalid\"\nsender_name = \"Steadfast demo\"\n",
                 mailbox.ip(),
                 mailbox.port()
             ),
+            ..Plan::new(base::Name::new("demo")?)
         };
         let made = init::init(folder.path(), &plan)?;
         let book = folder.path().join(init::FIRST_DIRECTORY_FILE);

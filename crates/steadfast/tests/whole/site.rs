@@ -84,11 +84,10 @@ impl Site {
         let folder = tempfile::tempdir_in(place).expect("a folder can be made there");
         let (api, ingest) = (free_port(), free_port());
         let plan = Plan {
-            name: base::Name::new("t").expect("a name"),
             api,
             ingest: Some(ingest),
-            alternative_names: Vec::new(),
             more: format!("[selection]\ncool_down_min = \"500ms\"\ncool_down_max = \"1s\"\n{providers}"),
+            ..Plan::new(base::Name::new("t").expect("a name"))
         };
         let made = init::init(folder.path(), &plan).expect("the folder is new");
         let file = folder.path().join(init::FIRST_DIRECTORY_FILE);
