@@ -107,7 +107,10 @@ impl Dispatch {
     /// Claims what dead boots left and this node is the one to take.
     pub(crate) fn adopt(&mut self, now: Now, out: &mut Vec<Effect>) {
         let me = self.me;
-        if self.owned.0.keys().all(|(owner, _)| *owner == me) || !self.cluster.may_adopt() || !self.active {
+        if self.owned.0.keys().all(|(owner, _)| *owner == me)
+            || !self.cluster.may_adopt(now.mono)
+            || !self.active
+        {
             return;
         }
         let mut orphans = BTreeSet::new();
@@ -269,7 +272,10 @@ impl Dispatch {
 
     /// Claims the front where nobody alive holds it and this node is first in line.
     pub(crate) fn take_duties(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if self.cluster.is_alone() || !self.cluster.may_adopt() || self.cluster.successor() != self.me.node {
+        if self.cluster.is_alone()
+            || !self.cluster.may_adopt(now.mono)
+            || self.cluster.successor() != self.me.node
+        {
             return;
         }
         let front = crate::bind::constant(FRONT);
@@ -314,9 +320,8 @@ impl Dispatch {
 
     /// Starts or stops to send, where only the node in control does.
     fn follow_control(&mut self, now: Now) {
-        let witness = self.is_witness();
-        let active =
-            !witness && (!self.state.conduct.passive || self.cluster.is_alone() || self.is_in_control());
+        let active = !self.is_bystander()
+            && (!self.state.conduct.passive || self.cluster.is_alone() || self.is_in_control());
         if active == self.active {
             return;
         }
@@ -330,9 +335,10 @@ impl Dispatch {
         }
     }
 
-    /// This node holds no alerts.
-    pub(crate) fn is_witness(&self) -> bool {
-        let me = self.cluster.members().get(&self.me.node);
-        me.is_some_and(|member| member.role == ownership::Role::Witness)
+    /// This node holds and sends no alerts: it is a witness, or does not belong to the cluster any more.
+    pub(crate) fn is_bystander(&self) -> bool {
+        let members = self.cluster.members();
+        let role = members.get(&self.me.node).map(|member| member.role);
+        role == Some(ownership::Role::Witness) || role.is_none() && !members.is_empty()
     }
 }

@@ -31,7 +31,7 @@ impl Dispatch {
     }
 
     fn take(&mut self, now: Now, notice: Notice, out: &mut Vec<Effect>) -> Result<Answer, Refusal> {
-        if self.is_witness() {
+        if self.is_bystander() {
             return Err(Refusal::Witness);
         }
         if let Some(known) = self.known(&notice)? {

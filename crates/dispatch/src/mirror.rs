@@ -139,7 +139,7 @@ impl Dispatch {
     }
 
     fn take_records(&mut self, now: Now, log: LogId, first: u64, entries: Vec<Entry>, out: &mut Vec<Effect>) {
-        if log == self.me || self.is_witness() {
+        if log == self.me || self.is_bystander() {
             return;
         }
         self.cluster.note_log(log, now.mono);
@@ -354,7 +354,7 @@ impl Dispatch {
     fn take_snapshot(&mut self, now: Now, from: NodeId, snapshot: Snapshot, out: &mut Vec<Effect>) {
         let Snapshot { state, keys } = snapshot;
         let unknown_of_ours = state.applied(self.me) > self.state.applied(self.me);
-        if unknown_of_ours || holds(&self.state.applied, &state.applied) || self.is_witness() {
+        if unknown_of_ours || holds(&self.state.applied, &state.applied) || self.is_bystander() {
             return;
         }
         for log in state.applied.keys() {

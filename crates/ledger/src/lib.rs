@@ -134,6 +134,9 @@ pub struct Options {
     /// Random bits: the upper half names the node if the folder is new, the lower half tells this boot from
     /// others of the same number in a copied folder.
     pub chance: u64,
+    /// The number of a new folder's first boot. Later ones count on; a folder whose ledger was lost must not
+    /// begin below what its peers know, so the node gives the time here.
+    pub first_boot: u32,
     /// Bytes kept back for a full disk.
     pub reserve_bytes: u64,
     /// Bytes that must be free before a shortage is over; more than the reserve.
@@ -150,6 +153,7 @@ impl Options {
         Self {
             events: Box::new(events),
             chance,
+            first_boot: 1,
             reserve_bytes: 32 << 20,
             roomy_bytes: 64 << 20,
             mirrored: false,
@@ -182,10 +186,10 @@ impl Ledger {
     /// may have been put aside.
     pub fn open(folder: &Path, options: Options) -> Result<(Self, Recovered), OpenError> {
         let lock = Lock::take(folder)?;
-        let (mut store, log, clean) = match begin(folder, options.chance) {
+        let (mut store, log, clean) = match begin(folder, &options) {
             // What was accepted before the disk filled up has to be finished: that is what the reserve is for.
             Err(OpenError::Full { .. }) if Reserve::new(folder, options.reserve_bytes).spend() => {
-                begin(folder, options.chance)?
+                begin(folder, &options)?
             }
             begun => begun?,
         };
@@ -305,20 +309,21 @@ impl Drop for Ledger {
 }
 
 /// Opens the file and counts this start.
-fn begin(folder: &Path, chance: u64) -> Result<(Store, LogId, bool), OpenError> {
+fn begin(folder: &Path, options: &Options) -> Result<(Store, LogId, bool), OpenError> {
     let store = Store::open(folder)?;
-    let (log, clean) = start_boot(&store, chance).map_err(|error| OpenError::sqlite(&store.file, &error))?;
+    let (log, clean) = start_boot(&store, options).map_err(|error| OpenError::sqlite(&store.file, &error))?;
     Ok((store, log, clean))
 }
 
 /// Counts this start, durably, before anything is written under its id.
-fn start_boot(store: &Store, chance: u64) -> rusqlite::Result<(LogId, bool)> {
-    let high = u32::try_from(chance >> 32).unwrap_or_default();
-    let low = chance & u64::from(u32::MAX);
+fn start_boot(store: &Store, options: &Options) -> rusqlite::Result<(LogId, bool)> {
+    let high = u32::try_from(options.chance >> 32).unwrap_or_default();
+    let low = options.chance & u64::from(u32::MAX);
     let number = |key: &str| store.noted(key).map(|text| text.and_then(|text| text.parse::<u32>().ok()));
     let node = number("node")?.unwrap_or(high);
-    let boot = number("boots")?.unwrap_or(0) + 1;
-    let clean = boot == 1 || store.noted("clean")?.as_deref() == Some("1");
+    let before = number("boots")?;
+    let boot = before.map_or(options.first_boot, |before| before.saturating_add(1));
+    let clean = before.is_none() || store.noted("clean")?.as_deref() == Some("1");
     let transaction = store.db.unchecked_transaction()?;
     store.note("node", &node.to_string())?;
     store.note("boots", &boot.to_string())?;

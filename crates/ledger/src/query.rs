@@ -416,8 +416,8 @@ impl History {
             }
         };
         let select = "SELECT n, at, log || '-' || seq, kind, alert, who, via, from_, text, json,
-            iif(kind = 'merged', json ->> '$.merged.into', alert) AS named,
-            (SELECT code FROM alerts WHERE id = named) FROM trail";
+            iif(kind = 'merged', json ->> '$.merged.into', alert), (SELECT code FROM alerts
+            WHERE id = iif(kind = 'merged', json ->> '$.merged.into', trail.alert)) FROM trail";
         self.page(&format!("{select}{} ORDER BY n {order}", which.text), which.values, limit, trail_row)
     }
 

@@ -182,6 +182,7 @@ fn open_ledger(
         drop(events.send(event)); // A loop that has ended no longer needs to know.
     });
     options.mirrored = mirrored;
+    options.first_boot = first_boot();
     let (ledger, recovered) = Ledger::open(folder, options)?;
     for (id, why) in &recovered.poisoned {
         tracing::error!(%id, %why, "a record could not be read and was put aside");
@@ -193,6 +194,14 @@ fn open_ledger(
         tracing::error!(%log, records, "the ledger lacks records that the history still has; open alerts may be lost");
     }
     Ok((ledger, recovered))
+}
+
+/// The number of the first boot of a new ledger: seconds since 2026. A folder whose ledger was lost goes on
+/// above what its peers have seen of it.
+fn first_boot() -> u32 {
+    const FROM: Duration = Duration::from_secs(1_767_225_600);
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u32::try_from(since_1970.saturating_sub(FROM).as_secs()).unwrap_or(u32::MAX / 2).max(1)
 }
 
 /// Folds what was recovered, and starts the core on it.

@@ -11,6 +11,8 @@ mod member;
 mod message;
 mod mirror;
 mod peer;
+#[cfg(test)]
+mod tests;
 
 pub use member::{Member, Role};
 pub use message::{Heartbeat, Hello, Vector};
@@ -34,6 +36,9 @@ pub struct Timings {
     pub gate: Duration,
     /// How long a claim waits for the peers to have seen it.
     pub claim_wait: Duration,
+    /// Adopting waits at most this long for a peer that lives to be level with us: one whose records cannot be
+    /// read must not keep us from sending for ever.
+    pub barrier: Duration,
     /// A peer whose oldest unsynced write is older than this has a disk that hangs: nobody waits for it.
     pub disk_hangs: Duration,
 }
@@ -45,6 +50,7 @@ impl Default for Timings {
             down_after: Duration::from_secs(1),
             gate: Duration::from_millis(250),
             claim_wait: Duration::from_millis(600),
+            barrier: Duration::from_secs(60),
             disk_hangs: Duration::from_secs(2),
         }
     }
@@ -290,9 +296,14 @@ impl Cluster {
 
     /// Whether anything may be adopted: what became of every peer is known, and we hold all that those had
     /// which live. Without this a node that just started would adopt what a peer took over long ago.
-    pub fn may_adopt(&self) -> bool {
-        let settled =
-            |peer: &Peer| peer.condition == Condition::Down || peer.condition.is_alive() && peer.synced;
+    pub fn may_adopt(&self, now: Mono) -> bool {
+        let settled = |peer: &Peer| match peer.condition {
+            Condition::Down => true,
+            Condition::Up | Condition::CatchingUp => {
+                peer.synced || now.since(peer.since) >= self.timings.barrier
+            }
+            Condition::Unknown => false,
+        };
         !self.rules.barrier || self.peers.values().all(settled)
     }
 

@@ -68,8 +68,9 @@ impl Cluster {
             return shipments;
         }
         for (log, mine) in held {
-            // Its own writer sends a log to everybody that it hears.
-            if *log == me || log.node != to && !peer.ups.contains(log) {
+            // A living boot sends its log itself to everybody that it hears. Everything else is passed on, the
+            // logs of the peer's own earlier boots too: its disk may be a new one.
+            if *log == me || peer.boot != Some(*log) && !peer.ups.contains(log) {
                 peer.ranges(*log, *mine, &mut shipments);
             }
         }

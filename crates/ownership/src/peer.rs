@@ -77,7 +77,7 @@ pub struct PeerView {
 pub(crate) struct Peer {
     pub(crate) condition: Condition,
     pub(crate) because: Arc<str>,
-    since: Mono,
+    pub(crate) since: Mono,
     pub(crate) boot: Option<LogId>,
     pub(crate) heard: Option<Mono>,
     /// When we last knew that it hears us too.
