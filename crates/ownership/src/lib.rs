@@ -25,6 +25,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Adopting waits at most this long for a peer that lives to be level with us: one whose records cannot be read
+/// must not keep us from sending for ever.
+const BARRIER_MAX: Duration = Duration::from_secs(60);
+
 /// The times of the protocol. All are local waits; no two clocks are ever compared to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
@@ -36,9 +40,6 @@ pub struct Timings {
     pub gate: Duration,
     /// How long a claim waits for the peers to have seen it.
     pub claim_wait: Duration,
-    /// Adopting waits at most this long for a peer that lives to be level with us: one whose records cannot be
-    /// read must not keep us from sending for ever.
-    pub barrier: Duration,
     /// A peer whose oldest unsynced write is older than this has a disk that hangs: nobody waits for it.
     pub disk_hangs: Duration,
 }
@@ -50,7 +51,6 @@ impl Default for Timings {
             down_after: Duration::from_secs(1),
             gate: Duration::from_millis(250),
             claim_wait: Duration::from_millis(600),
-            barrier: Duration::from_secs(60),
             disk_hangs: Duration::from_secs(2),
         }
     }
@@ -299,9 +299,7 @@ impl Cluster {
     pub fn may_adopt(&self, now: Mono) -> bool {
         let settled = |peer: &Peer| match peer.condition {
             Condition::Down => true,
-            Condition::Up | Condition::CatchingUp => {
-                peer.synced || now.since(peer.since) >= self.timings.barrier
-            }
+            Condition::Up | Condition::CatchingUp => peer.synced || now.since(peer.since) >= BARRIER_MAX,
             Condition::Unknown => false,
         };
         !self.rules.barrier || self.peers.values().all(settled)
