@@ -20,11 +20,13 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target. A new one brings its row here, its program in `targets`, its `[[bin]]` and its corpus.
 pub const TARGETS: &[Target] = &[
     ("address", address),
+    ("certificate", certificate),
     ("directory_json", directory_json),
     ("directory_toml", directory_toml),
     ("link_token", link_token),
     ("node_file", node_file),
     ("notice_json", notice_json),
+    ("peer_frame", peer_frame),
     ("record_decode", record_decode),
     ("smtp_reply", smtp_reply),
     ("template", template),
@@ -66,6 +68,31 @@ pub fn smtp_reply(data: &[u8]) {
         assert!(!words.contains(['\r', '\n']), "{words:?} is one line");
         let more = [data, b"250 more\r\n"].concat();
         assert_eq!(channel::parse_reply(&more), Ok(Some((code, words))), "the first reply stays the first");
+    }
+}
+
+/// Frames of a peer, `version kind payload` each behind the other's length: what is read is written so that
+/// it reads back as the same.
+pub fn peer_frame(data: &[u8]) {
+    let mut rest = data;
+    while let Some(([version, kind, high, low], more)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(more.len());
+        let (payload, behind) = more.split_at(length);
+        rest = behind;
+        let spoken = cluster::VERSIONS.iter().find(|spoken| spoken.number == *version);
+        let Some(version) = spoken else { continue };
+        let Ok(message) = cluster::frame::decode(*version, *kind, payload) else { continue };
+        let again = cluster::frame::encode(*version, &message);
+        assert_eq!(cluster::frame::decode(*version, *kind, &again), Ok(message));
+    }
+}
+
+/// Certificates, whose time is read before anything about them is known to be true.
+pub fn certificate(data: &[u8]) {
+    if let Some(validity) = cluster::validity(data) {
+        let _ = validity.expires();
+        let longer = [data, b"more"].concat();
+        assert_eq!(cluster::validity(&longer), Some(validity), "what stands behind it says nothing");
     }
 }
 
