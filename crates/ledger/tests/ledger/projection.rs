@@ -29,10 +29,10 @@ fn told(parts: &[Vec<Written>]) -> Everything {
 #[test]
 fn the_order_in_which_logs_are_read_does_not_show() {
     let mut tried_twice = 0;
-    for seed in 100..116 {
+    for seed in 100..108 {
         let world = World::new(seed, 160);
         let [one, two, three] = [1, 2, 3].map(|node| world.of(node));
-        let as_written = told(&world.records.iter().map(|record| vec![record.clone()]).collect::<Vec<_>>());
+        let as_written = told(&world.records.chunks(5).map(<[Written]>::to_vec).collect::<Vec<_>>());
         tried_twice += as_written.1.iter().filter(|row| row.attempts > 1).count();
         for order in [[&one, &two, &three], [&three, &two, &one], [&two, &three, &one]] {
             let read = told(&order.map(Clone::clone));
@@ -42,7 +42,7 @@ fn the_order_in_which_logs_are_read_does_not_show() {
             assert_eq!(read, as_written, "seed {seed}");
         }
     }
-    assert!(tried_twice > 20, "several nodes tried the same: {tried_twice}");
+    assert!(tried_twice > 10, "several nodes tried the same: {tried_twice}");
 }
 
 #[test]
