@@ -482,7 +482,8 @@ impl Reference {
     /// The open alert that it names.
     pub(crate) fn find(self, core: &Dispatch) -> Option<AlertId> {
         match self {
-            Self::Id(id) => core.state().open.contains_key(&id).then_some(id),
+            // One that turned out to be another's twin is looked for under the other's id.
+            Self::Id(id) => Some(core.state().target(id)).filter(|id| core.state().open.contains_key(id)),
             Self::Code(code) => core.by_code(code),
         }
     }

@@ -117,8 +117,9 @@ async fn look(shared: &Shared, token: &str) -> Result<(Link, Seen), Response> {
     })?;
     let asked = link.clone();
     let read = shared.api.calls.read(move |core, now| {
-        let open = core.state().open.get(&asked.alert)?;
-        let standing = core.standing(asked.alert)?;
+        let alert = core.state().target(asked.alert);
+        let open = core.state().open.get(&alert)?;
+        let standing = core.standing(alert)?;
         let roster = core.state().rosters.get(&open.alert.roster);
         let person = roster.and_then(|roster| roster.person(&asked.recipient));
         let title =
