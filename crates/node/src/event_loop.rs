@@ -5,7 +5,7 @@
 //! one batch: that is the group commit.
 
 use crate::clock::Clock;
-use crate::mirror::{Arrived, FromPeers, Mirror};
+use crate::mirror::{self, Arrived, FromPeers, Mirror};
 use crate::outbox::Outbox;
 use crate::publish::Publisher;
 use api::Call;
@@ -260,7 +260,7 @@ impl EventLoop {
                 Effect::Forget { alerts, rosters } => self.ledger.forget(alerts, rosters),
                 Effect::Hello { to, hello } => self.link(|links| links.hello(to, hello)),
                 Effect::Beat { to, beat } => self.link(|links| links.say(to, beat)),
-                Effect::Ship { to, shipment } => shipments.push((to, shipment)),
+                Effect::Ship { to, shipment } => mirror::join(&mut shipments, to, shipment),
                 Effect::Merge { from, finished } => {
                     members = true;
                     if let Some(incoming) = self.mirror.as_mut().and_then(|mirror| mirror.incoming(from)) {

@@ -149,6 +149,22 @@ impl Mirror {
     }
 }
 
+/// Adds a shipment; ranges that follow each other become one.
+pub(crate) fn join(shipments: &mut Vec<(NodeId, Shipment)>, to: NodeId, shipment: Shipment) {
+    if let Shipment::Records(next) = &shipment {
+        let of_log = |(peer, shipment): &&mut (NodeId, Shipment)| {
+            *peer == to && matches!(shipment, Shipment::Records(range) if range.log == next.log)
+        };
+        if let Some((_, Shipment::Records(last))) = shipments.iter_mut().rev().find(of_log)
+            && last.upto == next.from
+        {
+            last.upto = next.upto;
+            return;
+        }
+    }
+    shipments.push((to, shipment));
+}
+
 /// The bytes of what was written lately, by log.
 #[derive(Default)]
 struct Tail {
