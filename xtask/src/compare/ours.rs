@@ -17,8 +17,10 @@ use crate::step;
 const API: u16 = 8443;
 const INGEST: u16 = 8080;
 
-/// What the tuned rows add to the node files.
-pub(super) const TUNED: &str = "[cluster]\nsilence = \"300ms\"\n";
+const PEERS: u16 = 8444;
+
+/// What the tuned rows add to the section `[cluster]` of the node files.
+pub(super) const TUNED: &str = "heartbeat = \"50ms\"\ndown_after = \"300ms\"\nclaim_wait = \"200ms\"\n";
 /// How both nodes notify.
 const PROVIDER: &str = "[[providers]]\nname = \"hook-1\"\nchannel = \"webhook\"\nconnections = 4\n";
 
@@ -29,17 +31,17 @@ pub(super) struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
-    /// Makes and starts both, with `more` in their node files, and waits until each is ready.
+    /// Makes and starts both, with `more` in their sections `[cluster]`, and waits until each is ready.
     pub(super) fn start(room: &'a Room, more: &str) -> Result<Self, String> {
         let mut pair = Self { room, nodes: Vec::new() };
         step::output(&mut pair.command(0, &["init", "--name", "north"], true))?;
         append(&pair.folder(0).join("directory.toml"), &directory(room.sink.address()))?;
-        append(&pair.folder(0).join("node.toml"), &format!("{PROVIDER}{more}"))?;
+        pair.complete(0, more)?;
         pair.nodes.push(pair.run(0)?);
         pair.ready(0)?;
         let token = step::output(&mut pair.command(0, &["token", "create"], false))?;
         step::output(&mut pair.command(1, &["join", token.trim(), "--name", "south"], true))?;
-        append(&pair.folder(1).join("node.toml"), &format!("{PROVIDER}{more}"))?;
+        pair.complete(1, more)?;
         pair.nodes.push(pair.run(1)?);
         pair.ready(1)?;
         Ok(pair)
@@ -47,6 +49,14 @@ impl<'a> Ours<'a> {
 
     fn folder(&self, node: usize) -> PathBuf {
         self.room.file(&format!("data-{node}"))
+    }
+
+    /// Adds to a node file how to notify, and where peers reach the node.
+    fn complete(&self, node: usize, more: &str) -> Result<(), String> {
+        let file = self.folder(node).join("node.toml");
+        let before = fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        let keys = format!("addresses = [\"{}:{PEERS}\"]\n{more}", self.room.lan.address(node));
+        write(&file, &completed(&before, &keys))
     }
 
     /// The program at a node with these words, and with where it listens for those that make a node.
@@ -103,6 +113,15 @@ fn append(file: &std::path::Path, text: &str) -> Result<(), String> {
     write(file, &format!("{before}\n{text}"))
 }
 
+/// A node file with a provider and with these keys in its section `[cluster]`.
+fn completed(before: &str, keys: &str) -> String {
+    let head = "\n[cluster]\n";
+    if before.contains(head) {
+        return format!("{}\n{PROVIDER}", before.replacen(head, &format!("{head}{keys}"), 1));
+    }
+    format!("{before}{head}listen = \"0.0.0.0:{PEERS}\"\n{keys}\n{PROVIDER}")
+}
+
 /// Anna, who is told by a webhook, and alerts that stay open.
 fn directory(hook: SocketAddr) -> String {
     format!(
@@ -124,4 +143,20 @@ fn program() -> PathBuf {
 /// `steadfast 0.1.0`.
 pub(super) fn version() -> String {
     step::output(Command::new(program()).arg("--version")).unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_is_completed_or_made() {
+        for before in ["name = \"a\"\n", "name = \"a\"\n\n[cluster]\nlisten = \"0.0.0.0:8444\"\n\n[api]\n"] {
+            let text = completed(before, "gate = \"1s\"\n");
+            let file: toml::Table = text.parse().unwrap_or_else(|why| panic!("{why}: {text}"));
+            assert_eq!(file["cluster"]["gate"].as_str(), Some("1s"), "{text}");
+            assert_eq!(file["cluster"]["listen"].as_str(), Some("0.0.0.0:8444"), "{text}");
+            assert_eq!(file["providers"].as_array().map(Vec::len), Some(1), "{text}");
+        }
+    }
 }
