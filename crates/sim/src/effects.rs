@@ -6,8 +6,8 @@ use crate::machine::{Asker, Attempt};
 use crate::net::{Ix, Lane, Message};
 use crate::world::{Event, World};
 use base::time::millis;
-use base::{BootId, RecordId};
-use dispatch::record::{Entry, Outcome, Then};
+use base::{BootId, NodeId, RecordId};
+use dispatch::record::{Entry, Outcome, Record, Then};
 use dispatch::{Answer, Delivery, Dispatch, Effect, Identity, Input, PeerEvent, ProviderSpec, Settings, Ticket};
 use ownership::{Range, Shipment};
 use selection::Timing;
@@ -60,7 +60,9 @@ impl World {
             format!("{} starts as boot {}{bad}", world.name(ix), world.log(log))
         });
         self.observe(&Fact::Started { ix, log, poisoned: &poisoned });
+        self.machine_mut(ix).peers = self.members().into_iter().map(|member| member.node).collect();
         self.execute(ix, effects);
+        self.follow_members(ix);
         self.handle(ix, Input::Capacity { provider: crate::book::name("smtp"), free: ROOM });
         for peer in (0..self.plan.nodes).filter(|peer| *peer != ix) {
             self.after(1, 30, Event::Connect(ix, peer));
@@ -87,6 +89,7 @@ impl World {
                 Effect::Merge { from: _, finished } => {
                     if let Some(parcel) = self.machine_mut(ix).parcel.take() {
                         self.write(ix, Write::Merge(parcel, finished));
+                        self.follow_members(ix);
                     }
                 }
                 Effect::Forget { alerts, rosters } => self.write(ix, Write::Forget(alerts, rosters)),
@@ -99,6 +102,24 @@ impl World {
         self.tell(|world| format!("{} {} {}", world.name(ix), world.record(id), world.entry(id, entry)));
         self.observe(&Fact::Appended { ix, id, entry, bytes: &row.bytes });
         self.write(ix, Write::Row(id, row));
+        if matches!(entry.record, Record::Member { .. }) {
+            self.follow_members(ix);
+        }
+    }
+
+    /// The transport drops a peer that does not belong any more, and connects with one that does.
+    fn follow_members(&mut self, ix: Ix) {
+        let Some(core) = &self.machine(ix).core else { return };
+        let members = core.cluster(self.machine(ix).now(self.now)).members;
+        let peers: Vec<NodeId> = members.into_keys().collect();
+        let before = std::mem::replace(&mut self.machine_mut(ix).peers, peers.clone());
+        let changed = (0..self.plan.nodes).filter(|peer| *peer != ix);
+        for peer in changed.collect::<Vec<_>>() {
+            let node = self.machine(peer).node;
+            if before.contains(&node) != peers.contains(&node) {
+                self.reset(ix, peer);
+            }
+        }
     }
 
     fn write(&mut self, ix: Ix, write: Write) {

@@ -58,6 +58,8 @@ pub(crate) struct Machine {
     /// The snapshot that was handed in last.
     pub(crate) parcel: Option<Arc<crate::disk::Parcel>>,
     pub(crate) witness: bool,
+    /// Whom it has connections with, or wants to.
+    pub(crate) peers: Vec<NodeId>,
 }
 
 impl Machine {
@@ -85,6 +87,7 @@ impl Machine {
             wake: None,
             parcel: None,
             witness: false,
+            peers: Vec::new(),
         }
     }
 

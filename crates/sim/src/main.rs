@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     if get("--seed").is_some() {
         let plan = sim::Plan { profile, nodes, seed: number("--seed", 0), rules, told: true };
         let outcome = sim::run(plan);
-        println!("{}", outcome.transcript);
+        std::io::Write::write_all(&mut std::io::stdout(), outcome.transcript.as_bytes()).ok();
         println!("{:?}", outcome.tally);
         for line in outcome.broken { println!("BROKEN {line}"); }
         return ExitCode::SUCCESS;
