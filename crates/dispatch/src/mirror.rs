@@ -339,13 +339,17 @@ impl Dispatch {
         }
     }
 
-    /// Who belongs to the cluster, as the records say; as the data folder says, until they do.
+    /// Who belongs to the cluster: whom the data folder names, until the records say otherwise, one by one. If the
+    /// first record set aside all that the folder says, a peer would be dropped and taken in again, and nothing
+    /// would be sent to it before its connection is made anew.
     pub(crate) fn enrol(&mut self, now: Now) {
-        let listed = self.state.members.iter();
-        let members = listed.filter_map(|(node, (_, member))| Some((*node, member.clone()?)));
-        let mut members: std::collections::BTreeMap<_, _> = members.collect();
-        if members.is_empty() {
-            members = self.seeds.iter().map(|member| (member.node, member.clone())).collect();
+        let seeds = self.seeds.iter().map(|member| (member.node, member.clone()));
+        let mut members: std::collections::BTreeMap<_, _> = seeds.collect();
+        for (node, (_, member)) in &self.state.members {
+            match member {
+                Some(member) => drop(members.insert(*node, member.clone())),
+                None => drop(members.remove(node)),
+            }
         }
         self.cluster.enrol(members, now.mono);
     }

@@ -1,0 +1,69 @@
+//! The address book of every run: few people, short steps, so that much happens in little time.
+
+use base::Name;
+use dispatch::directory::{
+    Address, Directory, Group, ListedAddress, Mode, Policy, Recipient, Repeat, Step, Target,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Who is told, besides the operators.
+pub(crate) const PEOPLE: [&str; 4] = ["anna", "ben", "chief", "olga"];
+
+/// A name that stands in the code.
+pub(crate) fn name(text: &str) -> Name {
+    Name::new(text).expect("a constant that is a name")
+}
+
+fn recipient(who: &str) -> (Name, Recipient) {
+    let address = Address { channel: name("mail"), value: format!("{who}@x").into() };
+    let addresses = vec![ListedAddress { address, default: true }];
+    let entry = Recipient { title: who.into(), department: None, language: None, addresses, policy: None };
+    (name(who), entry)
+}
+
+fn step(after_ms: u64, to: &[&str], again: bool) -> Step {
+    let to = to.iter().map(|who| Target::Named(name(who))).collect();
+    Step { after: Duration::from_millis(after_ms), to, again, channel: None }
+}
+
+fn policies() -> [(Name, Policy); 4] {
+    let secs = Duration::from_secs;
+    let basic = Policy {
+        steps: vec![step(2000, &["ben"], false), step(3000, &["chief"], true)],
+        tell_acknowledgement: true,
+        tell_comment: true,
+        close_after: secs(2),
+        abandon_after: secs(6),
+        ..Policy::default()
+    };
+    let recall = Policy {
+        mode: Mode::Recall,
+        steps: vec![step(2500, &[], true)],
+        repeat: Some(Repeat { times: 1, after: secs(3), from_step: 1 }),
+        close_after: secs(2),
+        abandon_after: secs(6),
+        ..Policy::default()
+    };
+    let lasting = Policy {
+        steps: vec![step(4000, &["ben"], false)],
+        tell_resolved: true,
+        close_after: secs(25),
+        abandon_after: secs(25),
+        ..Policy::default()
+    };
+    let quiet = Policy { mode: Mode::None, ..Policy::default() };
+    [(name("basic"), basic), (name("recall"), recall), (name("lasting"), lasting), (name("quiet"), quiet)]
+}
+
+/// The book; `edit` makes one that differs, for edits while a run goes on.
+pub(crate) fn book(edit: u64) -> Arc<Directory> {
+    let mut book = Directory::default();
+    book.recipients.extend(PEOPLE.iter().map(|who| recipient(who)));
+    let members = vec![name("anna"), name("ben")];
+    let title = format!("pumps, as of edit {edit}").into();
+    book.groups.insert(name("pumps"), Group { title, department: None, members, policy: None });
+    book.policies.extend(policies());
+    book.settings.operators = vec![Target::Named(name("olga"))];
+    Arc::new(book)
+}

@@ -1,0 +1,242 @@
+//! What really happened, as nobody in the run can know it: the account to which the invariants hold the nodes.
+
+use crate::disk::Disk;
+use crate::net::Ix;
+use crate::queue::Ms;
+use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId};
+use dispatch::record::{Alert, Cause, Code, Entry, Outcome, Purpose, Record, Roster, Why};
+use dispatch::{Answer, Delivery, Taken};
+use ownership::{Condition, Heartbeat, Vector};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Something that happened.
+#[derive(Debug)]
+pub(crate) enum Fact<'a> {
+    Started { ix: Ix, log: LogId, poisoned: &'a [RecordId] },
+    Stopped { ix: Ix },
+    Appended { ix: Ix, id: RecordId, entry: &'a Entry, bytes: &'a [u8] },
+    Durable { ix: Ix, id: RecordId },
+    Finished { ix: Ix, alert: AlertId },
+    Delivered { ix: Ix, id: u64, delivery: &'a Delivery },
+    Taken { ix: Ix, id: u64, delivery: &'a Delivery },
+    Reported { ix: Ix, id: u64, delivery: &'a Delivery, outcome: &'a Outcome },
+    Answered { ix: Ix, client: usize, answer: &'a Answer },
+    Obeyed { ix: Ix, what: &'static str, answer: &'a Answer },
+    Beat { ix: Ix, beat: &'a Heartbeat, durable: &'a Vector },
+    Compacted { ix: Ix, waiting: usize, most: usize },
+    Wiped { ix: Ix, lost: &'a Disk, disks: &'a [Disk] },
+    Cut { from: Ix, to: Ix },
+    Paused { ix: Ix },
+}
+
+/// An alert that was accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) alert: Arc<Alert>,
+    pub(crate) code: Code,
+    /// Whose notice it came of; none for one of the nodes' own.
+    pub(crate) client: Option<usize>,
+}
+
+/// An attempt to tell somebody.
+#[derive(Clone, Debug)]
+pub(crate) struct Send {
+    pub(crate) at: Ms,
+    pub(crate) ix: Ix,
+    pub(crate) log: LogId,
+    pub(crate) repeat: Option<Cause>,
+    /// The provider took it.
+    pub(crate) taken: bool,
+    /// The node heard what became of it.
+    pub(crate) reported: Option<Outcome>,
+}
+
+/// The best that was answered to a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Promise {
+    pub(crate) alert: AlertId,
+    pub(crate) copies: u8,
+}
+
+/// Figures of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Notices that were answered with yes.
+    pub accepted: u64,
+    /// Of those, by a node that promised one disk alone.
+    pub solo: u64,
+    /// Messages that a provider took.
+    pub deliveries: u64,
+    /// Of those, beyond the first for the same person, step and notice.
+    pub duplicates: u64,
+    /// Notices whose last copy was on the disk that was lost.
+    pub destroyed: u64,
+    /// Processes that died.
+    pub crashes: u64,
+    /// Links that were cut.
+    pub cuts: u64,
+    /// Processes that stood still.
+    pub pauses: u64,
+    /// Disks that were lost.
+    pub wiped: u64,
+    /// Snapshots that were sent.
+    pub snapshots: u64,
+    /// Claims that were written.
+    pub claims: u64,
+    /// Alerts that were merged.
+    pub merged: u64,
+    /// When the run was over, in milliseconds.
+    pub ended: u64,
+}
+
+/// All that happened so far.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    pub(crate) entries: BTreeMap<RecordId, Entry>,
+    pub(crate) alerts: BTreeMap<AlertId, Known>,
+    pub(crate) rosters: BTreeMap<Digest, Arc<Roster>>,
+    pub(crate) sends: BTreeMap<NotificationId, BTreeMap<u64, Send>>,
+    /// Who was told of a notice.
+    pub(crate) told: BTreeMap<usize, BTreeSet<Name>>,
+    /// How often somebody was told the same of a notice.
+    pub(crate) messages: BTreeMap<(usize, Name, Purpose), u64>,
+    pub(crate) promises: BTreeMap<usize, Promise>,
+    pub(crate) acked: BTreeSet<usize>,
+    pub(crate) ended: BTreeMap<usize, BTreeSet<Why>>,
+    pub(crate) destroyed: BTreeSet<usize>,
+    /// Who found whom down, and when.
+    pub(crate) downs: Vec<(Ms, Ix, Ix)>,
+    pub(crate) logs: BTreeMap<Ix, LogId>,
+    pub(crate) tally: Tally,
+    /// Sending was paused at some time.
+    pub(crate) paused: bool,
+}
+
+impl History {
+    /// Notes what happened.
+    pub(crate) fn note(&mut self, now: Ms, fact: &Fact<'_>) {
+        match fact {
+            Fact::Started { ix, log, .. } => drop(self.logs.insert(*ix, *log)),
+            Fact::Appended { ix, id, entry, .. } => self.appended(now, *ix, *id, entry),
+            Fact::Delivered { ix, id, delivery } => {
+                let log = delivery.intent.log;
+                let send = Send { at: now, ix: *ix, log, repeat: delivery.repeat, taken: false, reported: None };
+                self.sends.entry(delivery.notification).or_default().insert(*id, send);
+            }
+            Fact::Taken { id, delivery, .. } => self.taken(*id, delivery),
+            Fact::Reported { id, delivery, outcome, .. } => {
+                if let Some(send) = self.sends.get_mut(&delivery.notification).and_then(|all| all.get_mut(id)) {
+                    send.reported = Some((*outcome).clone());
+                }
+            }
+            Fact::Answered { client, answer, .. } => self.answered(*client, answer),
+            Fact::Wiped { lost, disks, ix } => self.wiped(*ix, lost, disks),
+            Fact::Stopped { .. }
+            | Fact::Durable { .. }
+            | Fact::Finished { .. }
+            | Fact::Obeyed { .. }
+            | Fact::Beat { .. }
+            | Fact::Compacted { .. }
+            | Fact::Cut { .. }
+            | Fact::Paused { .. } => (),
+        }
+    }
+
+    fn appended(&mut self, now: Ms, ix: Ix, id: RecordId, entry: &Entry) {
+        if self.entries.contains_key(&id) {
+            return;
+        }
+        self.entries.insert(id, entry.clone());
+        let about = entry.record.alert(id).and_then(|alert| self.client(alert));
+        match &entry.record {
+            Record::Accept(alert) => {
+                let client = alert.content.summary.strip_prefix("notice ").and_then(|text| text.parse().ok());
+                let known = Known { alert: Arc::clone(alert), code: alert.code, client };
+                self.alerts.insert(AlertId(id), known);
+            }
+            Record::Roster(roster) => drop(self.rosters.insert(roster.id, Arc::clone(roster))),
+            Record::Ack { .. } => self.acked.extend(about),
+            Record::End { end, .. } => {
+                if let Some(client) = about {
+                    self.ended.entry(client).or_default().insert(end.why);
+                }
+            }
+            Record::PeerState { peer, to: Condition::Down, .. } => {
+                let peer = usize::try_from(peer.0).unwrap_or(1) - 1;
+                self.downs.push((now, ix, peer));
+            }
+            Record::Claim(_) => self.tally.claims += 1,
+            Record::Merged { .. } => self.tally.merged += 1,
+            Record::Pause { .. } => self.paused = true,
+            Record::Start { .. }
+            | Record::Update { .. }
+            | Record::StepFired { .. }
+            | Record::Intent { .. }
+            | Record::Done { .. }
+            | Record::Comment { .. }
+            | Record::Closed { .. }
+            | Record::Resume { .. }
+            | Record::Release { .. }
+            | Record::Duty(_)
+            | Record::RosterDropped { .. }
+            | Record::PeerState { .. }
+            | Record::Member { .. }
+            | Record::Conduct { .. }
+            | Record::Directory { .. }
+            | Record::Provider { .. }
+            | Record::Note { .. } => (),
+        }
+    }
+
+    /// Whose notice an alert came of.
+    pub(crate) fn client(&self, alert: AlertId) -> Option<usize> {
+        self.alerts.get(&alert).and_then(|known| known.client)
+    }
+
+    /// For whom an alert is, and how it escalates.
+    pub(crate) fn roster(&self, alert: AlertId) -> Option<&Arc<Roster>> {
+        self.alerts.get(&alert).and_then(|known| self.rosters.get(&known.alert.roster))
+    }
+
+    fn taken(&mut self, id: u64, delivery: &Delivery) {
+        if let Some(send) = self.sends.get_mut(&delivery.notification).and_then(|all| all.get_mut(&id)) {
+            send.taken = true;
+        }
+        self.tally.deliveries += 1;
+        let Some(client) = self.client(delivery.alert_id) else { return };
+        let Some((person, _)) = delivery.roster.at(delivery.reach) else { return };
+        let count = self.messages.entry((client, person.name.clone(), delivery.purpose)).or_default();
+        *count += 1;
+        self.tally.duplicates += u64::from(*count > 1);
+        if matches!(delivery.purpose, Purpose::Alert(_)) {
+            self.told.entry(client).or_default().insert(person.name.clone());
+        }
+    }
+
+    fn answered(&mut self, client: usize, answer: &Answer) {
+        let Answer::Taken { taken: Taken::New | Taken::Repeated, alert: Some((alert, _)), copies, .. } = answer
+        else {
+            return;
+        };
+        let promise = Promise { alert: *alert, copies: *copies };
+        let known = self.promises.entry(client).or_insert(promise);
+        known.copies = known.copies.max(*copies);
+    }
+
+    /// Notices whose last copy was on a disk that is lost.
+    fn wiped(&mut self, ix: Ix, lost: &Disk, disks: &[Disk]) {
+        for client in self.promises.keys() {
+            let alerts = || self.alerts.iter().filter(|(_, known)| known.client == Some(*client)).map(|(id, _)| *id);
+            let knows = |disk: &Disk, alert: AlertId| disk.upto.get(&alert.0.log).is_some_and(|upto| *upto > alert.0.seq);
+            let had = alerts().any(|alert| knows(lost, alert));
+            let left = disks.iter().enumerate().any(|(at, disk)| {
+                at != ix && alerts().any(|alert| knows(disk, alert) || disk.read(alert.0).is_some())
+            });
+            if had && !left {
+                self.destroyed.insert(*client);
+            }
+        }
+        self.tally.destroyed = u64::try_from(self.destroyed.len()).unwrap_or(0);
+    }
+}

@@ -1,0 +1,59 @@
+//! What was acknowledged at a node is not sent by that node any more, where one acknowledgement is enough.
+//! What had been handed out before is past recall.
+
+use super::{Invariant, Scene};
+use crate::history::Fact;
+use crate::net::Ix;
+use base::AlertId;
+use dispatch::directory::{Mode, Unsent};
+use dispatch::record::{Purpose, Record};
+use std::collections::BTreeSet;
+
+#[derive(Default)]
+pub(super) struct Silent {
+    applied: BTreeSet<(Ix, AlertId)>,
+    durable: BTreeSet<(Ix, AlertId)>,
+}
+
+impl Invariant for Silent {
+    fn name(&self) -> &'static str {
+        "acknowledged_stays_silent"
+    }
+
+    fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
+        match fact {
+            Fact::Appended { ix, entry, .. } => {
+                if let Record::Ack { alert, .. } = &entry.record {
+                    self.applied.insert((*ix, *alert));
+                }
+            }
+            Fact::Durable { ix, id } => {
+                if let Some(Record::Ack { alert, .. }) = scene.history.entries.get(id).map(|entry| &entry.record) {
+                    self.durable.insert((*ix, *alert));
+                }
+            }
+            Fact::Wiped { ix, .. } => self.durable.retain(|(of, _)| of != ix),
+            Fact::Started { ix, poisoned, .. } => {
+                if !poisoned.is_empty() {
+                    self.durable.retain(|(of, _)| of != ix);
+                }
+                self.applied.retain(|(of, _)| of != ix);
+                self.applied.extend(self.durable.iter().filter(|(of, _)| of == ix));
+            }
+            Fact::Delivered { ix, delivery, .. } => {
+                let policy = &delivery.roster.policy;
+                let silent = policy.mode == Mode::Basic && policy.unsent == Unsent::Stop;
+                let acked = self.applied.contains(&(*ix, delivery.alert_id));
+                if acked && silent && matches!(delivery.purpose, Purpose::Alert(_)) {
+                    return Some(format!("node {ix} sends {} although it was acknowledged", delivery.alert.code));
+                }
+            }
+            _other => (),
+        }
+        None
+    }
+
+    fn conclude(&mut self, _: &Scene<'_>) -> Option<String> {
+        None
+    }
+}

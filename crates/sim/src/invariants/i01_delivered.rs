@@ -1,0 +1,44 @@
+//! I1: what was answered with yes reaches everybody of its first step, or somebody ended or acknowledged it, or
+//! its last copy was lost with a disk.
+
+use super::{Invariant, Scene};
+use crate::history::Fact;
+use base::Name;
+use dispatch::record::Why;
+use std::collections::BTreeSet;
+
+pub(super) struct Delivered;
+
+impl Invariant for Delivered {
+    fn name(&self) -> &'static str {
+        "i01_delivered"
+    }
+
+    fn see(&mut self, _: &Scene<'_>, _: &Fact<'_>) -> Option<String> {
+        None
+    }
+
+    fn conclude(&mut self, scene: &Scene<'_>) -> Option<String> {
+        let history = scene.history;
+        let none = BTreeSet::new();
+        for (client, promise) in &history.promises {
+            let ends = history.ended.get(client);
+            let ended = ends.is_some_and(|ends| ends.iter().any(|why| *why != Why::Automatic));
+            if ended || history.acked.contains(client) || history.destroyed.contains(client) {
+                continue;
+            }
+            let told = history.told.get(client).unwrap_or(&none);
+            let Some(roster) = history.roster(promise.alert) else {
+                return Some(format!("notice {client} was promised without a roster"));
+            };
+            let first = roster.steps.first().into_iter().flat_map(|step| &step.reach);
+            let people: BTreeSet<Name> =
+                first.filter_map(|reach| roster.at(*reach)).map(|(person, _)| person.name.clone()).collect();
+            if !people.is_subset(told) {
+                let copies = promise.copies;
+                return Some(format!("notice {client}, promised on {copies} disk(s), is for {people:?} and told {told:?}"));
+            }
+        }
+        None
+    }
+}

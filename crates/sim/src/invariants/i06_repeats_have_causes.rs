@@ -1,0 +1,41 @@
+//! I6: a message that may have been sent before says so, unless its sender could not know, because the other
+//! sender and it did not hear each other.
+
+use super::{Invariant, Scene};
+use crate::history::Fact;
+use dispatch::record::Outcome;
+
+pub(super) struct Causes;
+
+impl Invariant for Causes {
+    fn name(&self) -> &'static str {
+        "i06_repeats_have_causes"
+    }
+
+    fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
+        let Fact::Delivered { ix, id, delivery } = fact else { return None };
+        if delivery.repeat.is_some() {
+            return None;
+        }
+        let sends = scene.history.sends.get(&delivery.notification)?;
+        for (other, send) in sends {
+            let refused = matches!(send.reported, Some(Outcome::Refused { .. }));
+            if other == id || refused && !send.taken {
+                continue;
+            }
+            let apart = |(at, one, other): &(u64, usize, usize)| {
+                let us = (*one, *other) == (*ix, send.ix) || (*one, *other) == (send.ix, *ix);
+                us && at + 3000 > send.at
+            };
+            if send.ix == *ix || !scene.history.downs.iter().any(apart) {
+                let (code, to, before) = (delivery.alert.code, &delivery.address.value, send.at);
+                return Some(format!("node {ix} sends {code} to {to} without a mark; node {} did at {before} ms", send.ix));
+            }
+        }
+        None
+    }
+
+    fn conclude(&mut self, _: &Scene<'_>) -> Option<String> {
+        None
+    }
+}
