@@ -1,10 +1,13 @@
 //! A node as small as can be: the real core and the real ledger behind the real router, driven in-process.
 
-use api::{Api, Backup, Call, Calls, Changes, LinkKey, NodeInfo, Rendered, Services};
+use api::{
+    Admitted, Api, Backup, Call, Calls, CertificateView, Changes, Invited, LinkKey, LinkView, Listeners,
+    NodeInfo, PeerServices, Rendered, Services, Welcome,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use base::{AlertId, Mono, Name, Now, Wall};
+use base::{AlertId, Mono, Name, NodeId, Now, Wall};
 use dispatch::directory::{Address, Civil, Directory};
 use dispatch::input::{Effect, Input, Order, Past, ProviderSpec};
 use dispatch::record::{Actor, Content, Entry};
@@ -12,6 +15,7 @@ use dispatch::state::State;
 use dispatch::{Answer, Dispatch, Identity, Ticket, Timings};
 use futures_util::future::BoxFuture;
 use ledger::{Ledger, LedgerEvent, Options, Stored};
+use ownership::Role;
 use record::document::{Document, Problem, Rules, form};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -63,6 +67,43 @@ fn book() -> Directory {
 }
 
 struct Lent;
+
+/// A node that lets peers in and has one invitation, whose secret is `come`.
+impl PeerServices for Lent {
+    fn links(&self) -> BTreeMap<NodeId, LinkView> {
+        BTreeMap::new()
+    }
+    fn certificates(&self) -> Vec<CertificateView> {
+        let expires = std::time::UNIX_EPOCH + std::time::Duration::from_secs(4_102_444_800);
+        vec![CertificateView { what: "peer".into(), file: "tls/peer.pem".into(), expires, renews: true }]
+    }
+    fn listeners(&self) -> Listeners {
+        Listeners {
+            api: "0.0.0.0:8443".parse().unwrap(),
+            ingest: None,
+            peers: Some("0.0.0.0:8444".parse().unwrap()),
+            dialled: Vec::new(),
+            public_url: None,
+        }
+    }
+    fn invite(&self, _: Role, valid: std::time::Duration, hosts: &[String]) -> Result<Invited, String> {
+        let until = std::time::UNIX_EPOCH + valid;
+        Ok(Invited { token: "sfjoin_x".into(), until, hosts: hosts.to_vec() })
+    }
+    fn admit(&self, secret: &str) -> Result<Admitted, String> {
+        match secret {
+            "come" => Ok(Admitted { role: Role::Member, until: std::time::UNIX_EPOCH }),
+            "watch" => Ok(Admitted { role: Role::Witness, until: std::time::UNIX_EPOCH }),
+            _ => Err("this join token is unknown here".into()),
+        }
+    }
+    fn give_back(&self, _: &str, _: Admitted) -> Result<(), String> {
+        Ok(())
+    }
+    fn welcome(&self) -> Result<Welcome, String> {
+        Ok(Welcome { ca: "the ca".into(), ca_key: Some("its key".into()), link_key: "00".repeat(32) })
+    }
+}
 
 impl Services for Lent {
     fn civil(&self, _: &str) -> Civil {
