@@ -365,8 +365,9 @@ impl Dispatch {
             self.cluster.note_log(*log, now.mono);
         }
         let joined = self.state.join(&state);
-        let finished: BTreeSet<AlertId> =
-            self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert)).collect();
+        let gone = self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert));
+        let (twins, finished): (BTreeSet<AlertId>, BTreeSet<AlertId>) =
+            gone.partition(|alert| joined.merged.contains_key(alert));
         let before = std::mem::replace(&mut self.state, joined);
         for alert in &finished {
             if let Some(open) = before.open.get(alert) {
@@ -382,6 +383,11 @@ impl Dispatch {
             }
         }
         self.rebuild(now, &before.open, out);
+        for alert in twins {
+            if let Some(open) = before.open.get(&alert) {
+                self.merged(now, alert, &open.alert, alert, out);
+            }
+        }
         self.bindings.clear();
         self.follow_pauses(now);
         self.enrol(now);
