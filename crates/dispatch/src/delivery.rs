@@ -34,7 +34,7 @@ const LATE_MIN: Duration = Duration::from_secs(60);
 const RETRIES_NOW_MAX: usize = 3;
 
 /// One channel on this node: what waits for it, and by whom it goes out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Channel {
     pub(crate) lane: Lane,
     pub(crate) selection: Option<Selection>,

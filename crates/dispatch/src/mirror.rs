@@ -19,7 +19,7 @@ use std::time::Duration;
 const WHOLE_EVERY: u64 = 10;
 
 /// When peers are to hear from us, and what of ours is not on disk yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Keepalive {
     due: Mono,
     beats: u64,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where in a roster each person stands: made once for all its alerts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index {
     places: BTreeMap<Name, u32>,
     /// Whom the first step is for.
@@ -47,7 +47,7 @@ pub(crate) enum Turn {
 }
 
 /// What is under way for one alert.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     /// Whose it is.
     pub(crate) owner: LogId,
