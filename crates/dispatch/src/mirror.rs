@@ -66,7 +66,10 @@ impl Dispatch {
                 self.keepalive.news = true; // So that it learns at once that we hear it.
             }
             PeerEvent::Beat(beat) => self.hear(now, peer, &beat),
-            PeerEvent::Records { log, first, entries } => self.take_records(now, log, first, entries, out),
+            PeerEvent::Records { log, first, entries } => {
+                self.cluster.note_sign(peer, log, now.mono);
+                self.take_records(now, log, first, entries, out);
+            }
             PeerEvent::Snapshot(snapshot) => self.take_snapshot(now, peer, *snapshot, out),
         }
     }
@@ -142,7 +145,6 @@ impl Dispatch {
         if log == self.me || self.is_bystander() {
             return;
         }
-        self.cluster.note_log(log, now.mono);
         for (seq, entry) in (first..).zip(entries) {
             let expected = self.state.applied(log);
             if seq > expected {
