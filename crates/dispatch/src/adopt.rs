@@ -150,7 +150,7 @@ impl Dispatch {
             if let Some(run) = self.runs.get_mut(alert) {
                 run.turn = Turn::Awaited;
                 if run.owner.node != self.me.node {
-                    run.taken = last;
+                    run.taken = last.map(|step| (run.owner, step));
                 }
             }
             let owner = self.state.owner(*alert);

@@ -52,8 +52,8 @@ pub(crate) struct Run {
     /// Whose it is.
     pub(crate) owner: LogId,
     pub(crate) turn: Turn,
-    /// It was taken over from another node when this was the last step that had fired.
-    pub(crate) taken: Option<StepKey>,
+    /// It was taken over from this boot of another node when this was the last step that had fired.
+    pub(crate) taken: Option<(LogId, StepKey)>,
     /// Channels by which this boot sends for it although it is another's.
     pub(crate) delegated: BTreeSet<Name>,
     /// The alerts that became part of it.
