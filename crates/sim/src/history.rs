@@ -185,6 +185,7 @@ impl History {
             | Record::Conduct { .. }
             | Record::Directory { .. }
             | Record::Provider { .. }
+            | Record::Delegate { .. }
             | Record::Note { .. } => (),
         }
     }
