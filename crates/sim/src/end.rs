@@ -88,12 +88,12 @@ fn difference(one: char, a: &Dispatch, other: char, b: &Dispatch) -> String {
 }
 
 /// What is left of finished alerts, as the core prints it.
-fn leftovers(core: &Dispatch) -> String {
+pub(crate) fn leftovers(core: &Dispatch) -> String {
     let all = format!("{core:?}");
-    let names = ["held: [", "answers: [", "steps_due: {", "lapses_due: {", "retries_due: {", "marks: {", "open_codes: {"];
+    let names = ["seq: 89 }): Run", "seq: 89 }): Open", "held: [", "answers: [", "steps_due: {", "lapses_due: {", "retries_due: {", "marks: {", "open_codes: {"];
     let cut = |name: &str| {
         let from = all.rfind(name)?;
-        Some(all[from..].chars().take(160).collect::<String>())
+        Some(all[from..].chars().take(1800).collect::<String>())
     };
     names.iter().filter_map(|name| cut(name)).collect::<Vec<_>>().join(" | ")
 }
