@@ -3,7 +3,7 @@
 use crate::clock::Moment;
 use crate::directory::Mode;
 use crate::escalation::next_step;
-use crate::record::{Actor, Alert, End, Purpose, Record, Why};
+use crate::record::{Actor, End, Purpose, Record, Why};
 use crate::run::{Run, Turn};
 use crate::state::Open;
 use crate::{Dispatch, Effect, Held};
@@ -133,25 +133,21 @@ impl Dispatch {
         // closed before that, every repetition would be a new alert.
         let sent = run.mode() == Mode::None && (run.system || open.alert.fingerprint.is_none());
         if (open.facts.end().is_some() || sent) && !self.is_pending(alert) {
-            let bound = Arc::clone(&open.alert);
             self.append(now, Record::Closed { alert }, out);
-            self.drop_run(alert, &bound);
+            self.drop_run(alert);
         }
     }
 
     /// Forgets what was under way for a closed alert, and lets the ledger forget its records.
-    pub(crate) fn drop_run(&mut self, alert: AlertId, bound: &Alert) {
-        let mut alerts = self.end_run(alert, bound);
-        if !alerts.is_empty() {
-            self.open_codes.retain(|_, of| *of != alert);
-        }
+    pub(crate) fn drop_run(&mut self, alert: AlertId) {
+        let mut alerts = self.end_run(alert);
         alerts.push(alert);
         self.hold(Held::Forget { alerts, rosters: Vec::new() });
     }
 
     /// Forgets what was under way for an alert. Its twins are handed back: their records are needed as long as
     /// its own, which say what became of them.
-    pub(crate) fn end_run(&mut self, alert: AlertId, bound: &Alert) -> Vec<AlertId> {
+    pub(crate) fn end_run(&mut self, alert: AlertId) -> Vec<AlertId> {
         let Some(run) = self.runs.remove(&alert) else { return Vec::new() };
         if let Some(due) = run.step_due {
             self.steps_due.remove(&(due, alert));
@@ -159,9 +155,13 @@ impl Dispatch {
         if let Some(due) = run.lapse_due {
             self.lapses_due.remove(&(due, alert));
         }
-        self.open_codes.remove(&bound.code);
+        if run.twins.is_empty() {
+            self.open_codes.remove(&run.bound.code);
+        } else {
+            self.open_codes.retain(|_, of| *of != alert);
+        }
         self.disown(run.owner, alert);
-        self.unlist(alert, bound);
+        self.unlist(alert, &run.bound);
         run.twins
     }
 

@@ -158,8 +158,8 @@ impl Dispatch {
 
     /// Folds in a peer's record, and does what follows from it.
     fn fold(&mut self, now: Now, id: RecordId, entry: Entry, out: &mut Vec<Effect>) {
-        let alert = entry.record.alert(id).map(|alert| self.state.target(alert));
-        let bound = alert.and_then(|alert| self.state.open.get(&alert)).map(|open| Arc::clone(&open.alert));
+        let parts = self.parts(&entry.record);
+        let awaited = self.state.early.contains_key(&AlertId(id));
         let applied = self.state.apply(id, &entry);
         if applied.is_err() {
             // It says what cannot be. It is kept, so that the log goes on, and does nothing.
@@ -173,17 +173,70 @@ impl Dispatch {
             self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
             return;
         }
-        match (&record, alert, bound) {
-            (Record::Accept(_), Some(alert), _) => self.met(now, alert, at, out),
-            (Record::Closed { .. }, Some(alert), Some(bound)) => {
-                self.withdraw(alert, |_| true);
-                self.drop_run(alert, &bound);
+        let alert = record.alert(id).map(|alert| self.state.target(alert));
+        match (&record, alert) {
+            (Record::Accept(_), _) => {
+                self.met(now, AlertId(id), at, out);
+                self.met_twin(AlertId(id), awaited);
             }
-            (Record::Merged { alert, into, .. }, _, Some(bound)) => {
-                self.merged(now, *alert, &bound, *into, out);
+            (Record::Closed { .. } | Record::Merged { .. }, _) => self.parted(now, parts, out),
+            (record, Some(alert)) => self.befell(now, alert, id, at, record, out),
+            (record, None) => self.changed(now, id.log, record, out),
+        }
+    }
+
+    /// The alerts that a record may end: itself and its twins, or two that become one.
+    fn parts(&self, record: &Record) -> BTreeSet<AlertId> {
+        match record {
+            Record::Merged { alert, into, .. } => {
+                [*alert, *into].into_iter().map(|alert| self.state.target(alert)).collect()
             }
-            (record, Some(alert), _) => self.befell(now, alert, id, at, record, out),
-            (record, None, _) => self.changed(now, id.log, record, out),
+            Record::Closed { alert } => {
+                let target = self.state.target(*alert);
+                let twins = self.state.merged.iter().filter(|(_, (_, into))| *into == target);
+                // Those of an alert that is open are known to its run.
+                let open = self.runs.contains_key(&target);
+                let twins = twins.filter(|_| !open).map(|(twin, _)| *twin);
+                twins.chain([target]).collect()
+            }
+            Record::Start { .. }
+            | Record::Roster(_)
+            | Record::Accept(_)
+            | Record::Update { .. }
+            | Record::StepFired { .. }
+            | Record::Delegate { .. }
+            | Record::Intent { .. }
+            | Record::Done { .. }
+            | Record::Ack { .. }
+            | Record::Comment { .. }
+            | Record::End { .. }
+            | Record::Pause { .. }
+            | Record::Resume { .. }
+            | Record::Claim(_)
+            | Record::Release { .. }
+            | Record::Duty(_)
+            | Record::RosterDropped { .. }
+            | Record::PeerState { .. }
+            | Record::Member { .. }
+            | Record::Conduct { .. }
+            | Record::Directory { .. }
+            | Record::Provider { .. }
+            | Record::Note { .. } => BTreeSet::new(),
+        }
+    }
+
+    /// Alerts are over, or are part of others from now on.
+    fn parted(&mut self, now: Now, parts: BTreeSet<AlertId>, out: &mut Vec<Effect>) {
+        for alert in
+            parts.into_iter().filter(|alert| !self.state.open.contains_key(alert)).collect::<Vec<_>>()
+        {
+            self.withdraw(alert, |_| true);
+            let into = self.state.target(alert);
+            if into == alert {
+                self.drop_run(alert);
+            } else {
+                self.merged(now, alert, into, out);
+            }
         }
     }
 
@@ -367,17 +420,19 @@ impl Dispatch {
             self.cluster.note_log(*log, now.mono);
         }
         let joined = self.state.join(&state);
-        let gone = self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert));
-        let (twins, finished): (BTreeSet<AlertId>, BTreeSet<AlertId>) =
-            gone.partition(|alert| joined.merged.contains_key(alert));
-        let before = std::mem::replace(&mut self.state, joined);
-        for alert in &finished {
-            if let Some(open) = before.open.get(alert) {
-                self.withdraw(*alert, |_| true);
-                self.drop_run(*alert, &open.alert);
+        for (log, upto) in &joined.applied {
+            // What the snapshot left out cannot be sent on, from this moment on.
+            if *log != self.me && *upto > self.state.applied(*log) {
+                self.base.insert(*log, *upto);
             }
         }
-        out.push(Effect::Merge { from, finished: finished.into_iter().collect() });
+        let gone: BTreeSet<AlertId> =
+            self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert)).collect();
+        let before = std::mem::replace(&mut self.state, joined);
+        // A twin is not finished before the alert that it became part of: its records say that it did.
+        let over = gone.iter().copied().filter(|alert| !self.state.merged.contains_key(alert));
+        out.push(Effect::Merge { from, finished: over.collect() });
+        self.parted(now, gone, out);
         for key in keys {
             if self.keys.find(&key.source, &key.key).is_none() {
                 let known = Known { digest: key.digest, alert: key.alert, code: key.code };
@@ -385,11 +440,6 @@ impl Dispatch {
             }
         }
         self.rebuild(now, &before.open, out);
-        for alert in twins {
-            if let Some(open) = before.open.get(&alert) {
-                self.merged(now, alert, &open.alert, alert, out);
-            }
-        }
         self.bindings.clear();
         self.follow_pauses(now);
         self.enrol(now);
@@ -423,6 +473,7 @@ impl Dispatch {
                 self.tell_of_lost(now, &[bound.code], out);
             }
         }
+        self.gather_twins(|_| true);
         for alert in self.runs.keys().copied().collect::<Vec<_>>() {
             self.reassess(now, alert);
         }

@@ -146,13 +146,7 @@ impl Dispatch {
             self.begin(now, alert, roster);
             self.backdate(now, alert);
         }
-        for (twin, (code, into)) in &self.state.merged {
-            if let Some((open, run)) = self.state.open.get(into).zip(self.runs.get_mut(into)) {
-                run.twins.push(*twin);
-                run.told_elsewhere = crate::twin::told(open);
-                self.open_codes.extend(code.map(|code| (code, *into)));
-            }
-        }
+        self.gather_twins(|_| true);
         self.tell_of_lost(now, &lost, out);
         self.forget_rosters(now, out);
     }
@@ -166,6 +160,7 @@ impl Dispatch {
         let run = Run {
             owner,
             turn: Turn::Theirs,
+            bound: Arc::clone(&open.alert),
             taken: None,
             delegated: BTreeSet::new(),
             twins: Vec::new(),

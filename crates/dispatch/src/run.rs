@@ -3,7 +3,7 @@
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
 use crate::lane::{Job, Rank};
-use crate::record::{Purpose, Reach, Roster, StepKey};
+use crate::record::{Alert, Purpose, Reach, Roster, StepKey};
 use crate::state::{Facts, Sent};
 use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +52,8 @@ pub(crate) struct Run {
     /// Whose it is.
     pub(crate) owner: LogId,
     pub(crate) turn: Turn,
+    /// The alert as accepted.
+    pub(crate) bound: Arc<Alert>,
     /// It was taken over from this boot of another node when this was the last step that had fired.
     pub(crate) taken: Option<(LogId, StepKey)>,
     /// Channels by which this boot sends for it although it is another's.

@@ -8,7 +8,7 @@ use crate::directory::Address;
 use crate::record::{Actor, Alert, Purpose, Record, StepKey};
 use crate::run::Turn;
 use crate::state::Open;
-use crate::{Dispatch, Effect};
+use crate::{Dispatch, Effect, Held};
 use base::{AlertId, Digest, Hasher, Name, Now};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Dispatch {
         };
         if let Some(into) = self.smaller_twin(alert) {
             self.append(now, Record::Merged { alert, code: bound.code, into }, out);
-            self.merged(now, alert, &bound, into, out);
+            self.merged(now, alert, into, out);
             return true;
         }
         let finished = self.has_finished_twin(alert);
@@ -95,30 +95,43 @@ impl Dispatch {
             let what = format!("{} is a twin of an alert that is over; it is not sent", bound.code).into();
             self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
             self.append(now, Record::Closed { alert }, out);
-            self.drop_run(alert, &bound);
+            self.drop_run(alert);
         }
         finished
     }
 
     /// An alert became part of its twin, by our word or a peer's.
-    pub(crate) fn merged(
-        &mut self,
-        now: Now,
-        alert: AlertId,
-        bound: &Alert,
-        into: AlertId,
-        out: &mut Vec<Effect>,
-    ) {
+    pub(crate) fn merged(&mut self, now: Now, alert: AlertId, into: AlertId, out: &mut Vec<Effect>) {
         self.withdraw(alert, |_| true);
-        let twins = self.end_run(alert, bound);
-        let into = self.state.target(into);
-        let Some((open, run)) = self.state.open.get(&into).zip(self.runs.get_mut(&into)) else { return };
-        run.told_elsewhere = told(open);
-        run.twins.push(alert);
-        run.twins.extend(twins);
-        self.open_codes.insert(bound.code, into);
-        self.open_codes.values_mut().filter(|of| **of == alert).for_each(|of| *of = into);
+        self.end_run(alert);
+        self.gather_twins(|target| target == into);
         self.refresh(now, into, out);
+    }
+
+    /// Takes note of the alerts that became part of those that `which` picks: their codes lead to these, and
+    /// their records go with theirs.
+    pub(crate) fn gather_twins(&mut self, which: impl Fn(AlertId) -> bool) {
+        for (twin, (code, into)) in self.state.merged.iter().filter(|(_, (_, into))| which(*into)) {
+            let Some((open, run)) = self.state.open.get(into).zip(self.runs.get_mut(into)) else { continue };
+            if !run.twins.contains(twin) {
+                run.twins.push(*twin);
+                run.told_elsewhere = told(open);
+            }
+            self.open_codes.extend(code.map(|code| (code, *into)));
+        }
+    }
+
+    /// A peer's alert arrived that others became part of before it was seen, or that is part of another itself,
+    /// or over already.
+    pub(crate) fn met_twin(&mut self, alert: AlertId, awaited: bool) {
+        let into = self.state.target(alert);
+        if into != alert {
+            self.gather_twins(|target| target == into);
+        } else if !self.state.open.contains_key(&alert) {
+            self.hold(Held::Forget { alerts: vec![alert], rosters: Vec::new() });
+        } else if awaited {
+            self.gather_twins(|target| target == alert);
+        }
     }
 
     /// A peer's alert arrived: if it is a twin of one of ours, one of them is enough.

@@ -153,6 +153,11 @@ impl Dispatch {
             && self.runs.values().all(|run| run.in_flight == 0)
     }
 
+    /// Messages that are on their way out.
+    pub fn under_way(&self) -> usize {
+        self.runs.values().map(|run| run.in_flight).sum()
+    }
+
     /// New alerts are refused, because the disk is full.
     pub fn disk_full(&self) -> Option<&str> {
         self.disk_full.as_deref()

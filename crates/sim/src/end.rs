@@ -76,7 +76,7 @@ fn difference(one: char, a: &Dispatch, other: char, b: &Dispatch) -> String {
     note(!y.open.is_empty(), format!("has {} open: {:?}", y.open.len(), y.open.keys().next()));
     note(!y.early.is_empty(), format!("has early facts {:?}", y.early.keys().collect::<Vec<_>>()));
     note(!y.merged.is_empty(), format!("has twins {:?}", y.merged));
-    note(!b.idle(), "is not idle".into());
+    note(!b.idle(), format!("is not idle: {}", leftovers(b)));
     let gap = y.applied.iter().find(|(log, upto)| x.applied(**log) != **upto);
     note(x.applied != y.applied, format!("and {one} hold different records: {gap:?}"));
     note(x.pauses != y.pauses, format!("and {one} know different pauses"));
@@ -85,4 +85,15 @@ fn difference(one: char, a: &Dispatch, other: char, b: &Dispatch) -> String {
     note(x.conduct != y.conduct, format!("and {one} behave differently"));
     note(x.edition != y.edition, format!("and {one} have different books"));
     words
+}
+
+/// What is left of finished alerts, as the core prints it.
+pub(crate) fn leftovers(core: &Dispatch) -> String {
+    let all = format!("{core:?}");
+    let names = ["seq: 89 }): Run", "seq: 89 }): Open", "held: [", "answers: [", "steps_due: {", "lapses_due: {", "retries_due: {", "marks: {", "open_codes: {"];
+    let cut = |name: &str| {
+        let from = all.rfind(name)?;
+        Some(all[from..].chars().take(1800).collect::<String>())
+    };
+    names.iter().filter_map(|name| cut(name)).collect::<Vec<_>>().join(" | ")
 }

@@ -3,7 +3,7 @@
 use crate::disk::Disk;
 use crate::net::Ix;
 use crate::queue::Ms;
-use base::{AlertId, Digest, LogId, Name, NotificationId, RecordId};
+use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId};
 use dispatch::record::{Alert, Cause, Code, Entry, Outcome, Purpose, Record, Roster, Why};
 use dispatch::{Answer, Delivery, Taken};
 use ownership::{Condition, Heartbeat, Vector};
@@ -107,6 +107,8 @@ pub(crate) struct History {
     pub(crate) destroyed: BTreeSet<usize>,
     /// Who found whom down, and when.
     pub(crate) downs: Vec<(Ms, Ix, Ix)>,
+    /// Who did not hear whom, from when to when.
+    pub(crate) apart: BTreeMap<(Ix, Ix), Vec<(Ms, Option<Ms>)>>,
     pub(crate) logs: BTreeMap<Ix, LogId>,
     pub(crate) tally: Tally,
     /// Sending was paused at some time.
@@ -162,10 +164,7 @@ impl History {
                     self.ended.entry(client).or_default().insert(end.why);
                 }
             }
-            Record::PeerState { peer, to: Condition::Down, .. } => {
-                let peer = usize::try_from(peer.0).unwrap_or(1) - 1;
-                self.downs.push((now, ix, peer));
-            }
+            Record::PeerState { peer, to, .. } => self.changed(now, ix, *peer, *to),
             Record::Claim(_) => self.tally.claims += 1,
             Record::Merged { .. } => self.tally.merged += 1,
             Record::Pause { .. } => self.paused = true,
@@ -180,13 +179,31 @@ impl History {
             | Record::Release { .. }
             | Record::Duty(_)
             | Record::RosterDropped { .. }
-            | Record::PeerState { .. }
             | Record::Member { .. }
             | Record::Conduct { .. }
             | Record::Directory { .. }
             | Record::Provider { .. }
+            | Record::Delegate { .. }
             | Record::Note { .. } => (),
         }
+    }
+
+    fn changed(&mut self, now: Ms, ix: Ix, peer: NodeId, to: Condition) {
+        let peer = usize::try_from(peer.0).unwrap_or(1) - 1;
+        let times = self.apart.entry((ix, peer)).or_default();
+        if to == Condition::Down {
+            self.downs.push((now, ix, peer));
+            times.push((now, None));
+        } else if let Some((_, until @ None)) = times.last_mut() {
+            *until = Some(now);
+        }
+    }
+
+    /// Whether one of the two did not hear the other at `at`, or a little before or after.
+    pub(crate) fn were_apart(&self, one: Ix, other: Ix, at: Ms) -> bool {
+        let about = |(from, until): &(Ms, Option<Ms>)| *from <= at + 1500 && until.is_none_or(|until| at <= until + 1500);
+        let times = |pair| self.apart.get(&pair).into_iter().flatten();
+        times((one, other)).chain(times((other, one))).any(about)
     }
 
     /// Whose notice an alert came of.

@@ -94,7 +94,7 @@ pub const PROFILES: &[Profile] = &[
         gap: (1000, 1000),
         people: People::Answering,
         mail: FAITHFUL,
-        loss: 5,
+        loss: 0,
         clocks: 200,
         passive: false,
         retained: 100_000,

@@ -141,6 +141,9 @@ impl World {
             Record::Pause { .. } => "Pause".into(),
             Record::Resume { .. } => "Resume".into(),
             Record::RosterDropped { rosters } => format!("RosterDropped {}", rosters.len()),
+            Record::Delegate { channel, epoch, to, .. } => {
+                format!("Delegate {about} {channel} at {epoch} to {}", self.log(*to))
+            }
             Record::Provider { to, .. } => format!("Provider {to}"),
         }
     }

@@ -314,7 +314,8 @@ impl World {
             }
         }
         let now = self.machine(ix).now(self.now);
-        let due = self.machine(ix).core.as_ref().and_then(|core| core.deadline(now));
+        let core = self.machine(ix).core.as_ref();
+        let due = core.map(|core| (core.deadline(now), crate::end::leftovers(core)));
         self.violate("progress", format!("{} runs in circles: {due:?}", self.name(ix)));
         self.over = true;
     }

@@ -23,11 +23,8 @@ impl Invariant for Causes {
             if other == id || refused && !send.taken {
                 continue;
             }
-            let apart = |(at, one, other): &(u64, usize, usize)| {
-                let us = (*one, *other) == (*ix, send.ix) || (*one, *other) == (send.ix, *ix);
-                us && at + 3000 > send.at
-            };
-            if send.ix == *ix || !scene.history.downs.iter().any(apart) {
+            let apart = scene.history.were_apart(*ix, send.ix, scene.now) || scene.history.were_apart(*ix, send.ix, send.at);
+            if send.ix == *ix || !apart {
                 let (code, to, before) = (delivery.alert.code, &delivery.address.value, send.at);
                 return Some(format!("node {ix} sends {code} to {to} without a mark; node {} did at {before} ms", send.ix));
             }
