@@ -149,7 +149,8 @@ impl Dispatch {
             let last = last.map(|(step, _)| *step);
             if let Some(run) = self.runs.get_mut(alert) {
                 run.turn = Turn::Awaited;
-                if run.owner.node != self.me.node {
+                // A boot that stands by has sent nothing, and says so by living.
+                if run.owner.node != self.me.node && !self.cluster.stands_by(run.owner) {
                     run.taken = last.map(|step| (run.owner, step));
                 }
             }
