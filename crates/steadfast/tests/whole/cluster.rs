@@ -1,0 +1,12 @@
+//! Several nodes, as machines on a network that is cut, slowed and unplugged, and whose nodes are killed.
+//!
+//! Each test stands in namespaces of its own (`lab`). Notifications go by webhook to a receiver that every node
+//! reaches, whatever is cut between them: what arrived there is the truth. Repeats are judged by what the trail
+//! says of them.
+
+mod calm;
+mod judge;
+mod kill;
+mod load;
+mod nodes;
+mod parted;
