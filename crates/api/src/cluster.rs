@@ -64,11 +64,7 @@ pub(crate) struct OrderedBody {
 }
 
 /// Has the core do it.
-pub(super) async fn carry_out(
-    shared: &Shared,
-    caller: Caller,
-    order: Order,
-) -> Result<OrderedBody, Rejection> {
+async fn carry_out(shared: &Shared, caller: Caller, order: Order) -> Result<OrderedBody, Rejection> {
     let by = caller.actor;
     let answer = shared.api.calls.put(move |ticket| Input::Order { ticket, by, order }).await?;
     let (alerts, copies) = done(answer)?;
@@ -76,7 +72,7 @@ pub(super) async fn carry_out(
 }
 
 /// The members, this node included where it is one.
-pub(super) async fn members(shared: &Shared) -> Result<BTreeMap<NodeId, Member>, Rejection> {
+pub(crate) async fn members(shared: &Shared) -> Result<BTreeMap<NodeId, Member>, Rejection> {
     Ok(shared.api.calls.read(|core, _| core.members().clone()).await?)
 }
 
@@ -189,6 +185,6 @@ pub(crate) async fn force_primary(
 }
 
 /// A name for a node, from a text of a stranger's.
-pub(super) fn node_name(text: &str) -> Result<Name, Rejection> {
+fn node_name(text: &str) -> Result<Name, Rejection> {
     Name::new(text).map_err(|error| Rejection::at(Kind::Invalid, "/name", error.to_string()))
 }

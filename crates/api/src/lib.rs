@@ -39,7 +39,7 @@ pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, rea
 pub use notices::{Parsed, parse_notice};
 pub use openapi::openapi;
 pub use peers::{Admitted, CertificateView, Invited, LinkView, Listeners, PeerServices, Welcome};
-pub use problem::{Place, Rejection};
+pub use problem::{Elsewhere, Place, Rejection};
 
 use access::Lockout;
 use auth::Sessions;

@@ -43,6 +43,7 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(directory::show, directory::replace))
         .routes(routes!(directory::check))
         .routes(routes!(directory::compare))
+        .routes(routes!(directory::lost))
         .routes(routes!(directory::show_entry, directory::put_entry, directory::remove_entry))
         .routes(routes!(directory::preview))
         .routes(routes!(access::login))

@@ -333,7 +333,8 @@ fn short(text: &str, pointer: &str) -> Result<Arc<str>, Rejection> {
     if fits { Ok(text.into()) } else { Err(Rejection::at(Kind::Invalid, pointer, "it can be no address")) }
 }
 
-fn node_id(text: &str) -> Option<NodeId> {
+/// A node's id as it is written.
+pub(crate) fn node_id(text: &str) -> Option<NodeId> {
     let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     digits.then(|| u32::from_str_radix(text, 16).ok().map(NodeId)).flatten()
 }

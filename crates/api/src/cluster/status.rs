@@ -45,6 +45,8 @@ pub(crate) struct ClusterBody {
     directory: PrimaryBody,
     /// On how many disks an alert is that is accepted now.
     copies: usize,
+    /// Messages of this node that are on their way out.
+    under_way: usize,
     /// Every node, in the order of precedence.
     nodes: Vec<NodeBody>,
     /// This node's certificates.
@@ -202,6 +204,7 @@ struct Seen {
     conduct: Conduct,
     directory: PrimaryBody,
     channels: Vec<String>,
+    under_way: usize,
     now: Now,
 }
 
@@ -220,7 +223,8 @@ impl Seen {
         let channels: BTreeSet<String> =
             core.providers(now).into_iter().map(|it| it.channel.to_string()).collect();
         let channels = channels.into_iter().collect();
-        Self { view, conduct: core.state().conduct.clone(), directory, channels, now }
+        let (conduct, under_way) = (core.state().conduct.clone(), core.under_way());
+        Self { view, conduct, directory, channels, under_way, now }
     }
 }
 
@@ -291,6 +295,7 @@ fn described(seen: Seen, outside: &Outside) -> ClusterBody {
         last_switch_over: None,
         directory: seen.directory,
         copies,
+        under_way: seen.under_way,
         nodes,
         certificates: Vec::new(),
         sentence: String::new(),
