@@ -68,7 +68,8 @@ impl World {
     }
 
     pub(crate) fn delivery(&self, delivery: &Delivery) -> String {
-        let repeat = delivery.repeat.map(|cause| format!(", perhaps again: {}", cause.word())).unwrap_or_default();
+        let repeat =
+            delivery.repeat.map(|cause| format!(", perhaps again: {}", cause.word())).unwrap_or_default();
         let what = purpose(delivery.purpose);
         let alert = self.alert(delivery.alert_id);
         format!("{alert} to {}, {what}, try {}{repeat}", delivery.address.value, delivery.attempt)
@@ -111,7 +112,9 @@ impl World {
             Record::Claim(claim) => {
                 format!("Claim {}/{}..{} at {}", self.log(claim.log), claim.from, claim.upto, claim.epoch)
             }
-            Record::Release { to, claims } => format!("Release {} range(s) to {}", claims.len(), self.log(*to)),
+            Record::Release { to, claims } => {
+                format!("Release {} range(s) to {}", claims.len(), self.log(*to))
+            }
             Record::Duty(duty) => {
                 format!("Duty {} for {} at {}: {}", duty.duty, self.log(duty.to), duty.epoch, duty.because)
             }

@@ -32,7 +32,8 @@ impl OnTime {
             policy.repeat?.after
         };
         let follows = step.step == before.step + 1 && step.round == before.round
-            || step.round == before.round + 1 && policy.repeat.is_some_and(|repeat| repeat.from_step == step.step);
+            || step.round == before.round + 1
+                && policy.repeat.is_some_and(|repeat| repeat.from_step == step.step);
         if fired.by.is_some() || !follows || scene.history.paused {
             return None;
         }
