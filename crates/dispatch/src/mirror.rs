@@ -296,8 +296,13 @@ impl Dispatch {
     ) {
         match record {
             Record::StepFired { step, fired, .. } if !fired.empty => {
-                let fired = self.fired_moment(now, id.log.node, at);
-                self.fired_then(now, alert, fired);
+                // Two nodes that did not hear each other may both have fired it; the first firing counts, and only
+                // that of the last step.
+                let last = self.state.open.get(&alert).and_then(|open| open.facts.fired.last_key_value());
+                if last == Some((step, fired)) {
+                    let moment = self.fired_moment(now, id.log.node, at);
+                    self.fired_then(now, alert, moment);
+                }
                 self.fan_step(alert, *step);
             }
             Record::Ack { .. } => {

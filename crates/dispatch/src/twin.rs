@@ -137,6 +137,7 @@ impl Dispatch {
             if !run.twins.contains(twin) {
                 run.twins.push(*twin);
                 run.elsewhere = elsewhere(*into, open);
+                run.told = open.facts.sent.values().any(Sent::accepted);
             }
             self.open_codes.extend(code.map(|code| (code, *into)));
         }
