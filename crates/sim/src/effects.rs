@@ -38,7 +38,11 @@ impl World {
         machine.hangs_until = 0;
         machine.writing = false;
         machine.wake = None;
-        machine.disk.boots += 1;
+        machine.full = false;
+        // A new folder counts its boots from the time of its clock: peers that knew the node with another disk
+        // take a lower count for an old boot.
+        let first = u32::try_from(machine.now(now).wall.0 / 1000).unwrap_or(u32::MAX);
+        machine.disk.boots = if machine.disk.boots == 0 { first } else { machine.disk.boots + 1 };
         machine.log.boot = BootId(u64::from(machine.disk.boots) << 32 | chance);
         let (state, mut past, poisoned) = machine.disk.recover(machine.letter);
         past.members = seeds;

@@ -109,17 +109,20 @@ pub(crate) struct History {
     pub(crate) downs: Vec<(Ms, Ix, Ix)>,
     /// Who did not hear whom, from when to when.
     pub(crate) apart: BTreeMap<(Ix, Ix), Vec<(Ms, Option<Ms>)>>,
-    pub(crate) logs: BTreeMap<Ix, LogId>,
+    /// Every boot there was.
+    pub(crate) boots: BTreeMap<NodeId, BTreeSet<LogId>>,
     pub(crate) tally: Tally,
     /// Sending was paused at some time.
     pub(crate) paused: bool,
+    /// Some wall clock jumped.
+    pub(crate) jumped: bool,
 }
 
 impl History {
     /// Notes what happened.
     pub(crate) fn note(&mut self, now: Ms, fact: &Fact<'_>) {
         match fact {
-            Fact::Started { ix, log, .. } => drop(self.logs.insert(*ix, *log)),
+            Fact::Started { log, .. } => drop(self.boots.entry(log.node).or_default().insert(*log)),
             Fact::Appended { ix, id, entry, .. } => self.appended(now, *ix, *id, entry),
             Fact::Delivered { ix, id, delivery } => {
                 let log = delivery.intent.log;

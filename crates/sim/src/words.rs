@@ -53,7 +53,10 @@ impl World {
 
     /// A boot: `B2` is the second of node B.
     pub(crate) fn log(&self, log: LogId) -> String {
-        format!("{}{}", self.name(self.ix(log.node)), log.boot.counter())
+        {
+            let boots = self.history.boots.get(&log.node).map_or(0, |all| all.range(..=log).count());
+            format!("{}{boots}", self.name(self.ix(log.node)))
+        }
     }
 
     pub(crate) fn record(&self, id: RecordId) -> String {
