@@ -16,7 +16,7 @@ use crate::run::{Run, identify};
 use crate::state::{Attempt, Open, Sent};
 use crate::{Dispatch, Effect, Held};
 use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
-use base::{AlertId, LogId, Mono, Name, Now, RecordId};
+use base::{AlertId, LogId, Mono, Name, NotificationId, Now, RecordId};
 use selection::{Change, Selection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -167,7 +167,7 @@ impl Dispatch {
             content: Arc::clone(open.content()),
             accepted: open.at,
             roster,
-            notification: base::NotificationId(0),
+            notification: NotificationId(0),
             intent: RecordId { log: self.me, seq: self.next },
             reach: Reach { person: 0, address: 0 },
             address: crate::directory::Address { channel: channel.clone(), value: "".into() },
@@ -199,6 +199,7 @@ impl Dispatch {
             delivery.purpose = job.purpose;
             delivery.repeat = job.repeat;
             delivery.attempt = attempt;
+            self.flights.insert((delivery.intent, delivery.notification), provider.clone());
             if let Some((_, address)) = delivery.roster.at(job.reach) {
                 delivery.address = address.clone();
             }
@@ -234,7 +235,12 @@ impl Dispatch {
     fn withhold(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
         let alert = delivery.alert_id;
         let ours = self.may_send(alert, &delivery.address.channel);
-        let outcome = if ours {
+        let into = self.state.target(alert);
+        let outcome = if into != alert && self.state.open.contains_key(&into) {
+            // Given up, it would count as told, and nobody would tell them.
+            let why = "not sent: the alert is part of another one from now on".into();
+            Outcome::Refused { then: Then::RetryNow, why }
+        } else if ours {
             let why = "withdrawn before it was sent: the alert was acknowledged or is over".into();
             Outcome::Refused { then: Then::GiveUp, why }
         } else {
@@ -244,22 +250,27 @@ impl Dispatch {
         };
         let concluded = Concluded { notification: delivery.notification, intent: delivery.intent, outcome };
         self.append(now, Record::Done { alert, outcomes: vec![concluded] }, out);
-        self.ended(alert, &delivery.provider);
+        self.ended(alert, delivery.intent, delivery.notification);
         let channel = self.channels.get_mut(&delivery.address.channel);
         if let Some(selection) = channel.and_then(|channel| channel.selection.as_mut()) {
             selection.abstained(now.mono, &delivery.provider);
         }
-        self.settle(now, alert, out);
+        self.note_twin(alert, std::iter::once(delivery.notification));
+        self.settle(now, into, out);
     }
 
-    /// An attempt is under way no longer.
-    fn ended(&mut self, alert: AlertId, provider: &Name) {
-        if let Some(provider) = self.providers.get_mut(provider) {
-            provider.free += 1;
-        }
+    /// An attempt is under way no longer. Its provider has room again whatever became of the alert meanwhile: a
+    /// peer may have closed it.
+    fn ended(&mut self, alert: AlertId, intent: RecordId, notification: NotificationId) -> Option<Name> {
+        let alert = self.state.target(alert);
         if let Some(run) = self.runs.get_mut(&alert) {
             run.in_flight = run.in_flight.saturating_sub(1);
         }
+        let name = self.flights.remove(&(intent, notification))?;
+        if let Some(provider) = self.providers.get_mut(&name) {
+            provider.free += 1;
+        }
+        Some(name)
     }
 
     /// Attempts came to their ends.
@@ -273,27 +284,28 @@ impl Dispatch {
             for some in outcomes.chunks(DONE_OUTCOMES_MAX) {
                 self.append(now, Record::Done { alert, outcomes: some.to_vec() }, out);
             }
+            self.note_twin(alert, outcomes.iter().map(|concluded| concluded.notification));
             for concluded in outcomes {
                 self.follow_up(now, alert, &concluded, out);
             }
+            let alert = self.state.target(alert);
             self.settle(now, alert, out);
         }
     }
 
     /// What an outcome means for the notification and for its provider.
     fn follow_up(&mut self, now: Now, alert: AlertId, concluded: &Concluded, out: &mut Vec<Effect>) {
-        let Some(sent) =
-            self.state.open.get(&alert).and_then(|open| open.facts.sent.get(&concluded.notification))
-        else {
-            return;
-        };
-        let sent = sent.clone();
-        let Some(attempt) = sent.attempts.iter().find(|attempt| attempt.intent == concluded.intent) else {
-            return;
-        };
-        self.ended(alert, &attempt.provider);
-        self.judge(now, &sent.address.channel, &attempt.provider, &concluded.outcome, out);
-        self.decide(now, alert, &sent, concluded, out);
+        let provider = self.ended(alert, concluded.intent, concluded.notification);
+        if let Some(provider) = provider {
+            let channel = self.providers.get(&provider).map(|provider| provider.spec.channel.clone());
+            if let Some(channel) = channel {
+                self.judge(now, &channel, &provider, &concluded.outcome, out);
+            }
+        }
+        let sent = self.state.open.get(&alert).and_then(|open| open.facts.sent.get(&concluded.notification));
+        if let Some(sent) = sent.cloned() {
+            self.decide(now, alert, &sent, concluded, out);
+        }
     }
 
     /// What an outcome says of the provider.
@@ -450,11 +462,15 @@ fn look(open: &Open, run: &Run, job: &Job, under_way: impl Fn(LogId) -> bool) ->
         return Look::Skip;
     }
     if let Purpose::Alert(step) = job.purpose
-        && !run.told_elsewhere.is_empty()
+        && !run.elsewhere.is_empty()
         && let Some((person, address)) = run.roster.at(job.reach)
-        && run.told_elsewhere.contains(&(person.name.clone(), address.clone(), step))
+        && let Some(by) = run.elsewhere.get(&(person.name.clone(), address.clone(), step))
     {
-        return Look::Skip;
+        match by {
+            None => return Look::Skip,
+            Some(boot) if under_way(*boot) => return Look::Wait,
+            Some(_) => (),
+        }
     }
     let Some(sent) = open.facts.sent.get(&job.notification) else { return Look::Send };
     if sent.concluded() {

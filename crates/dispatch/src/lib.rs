@@ -51,7 +51,7 @@ pub use run::notification_id;
 pub use view::{ClusterView, NextStep, ProviderView, Standing};
 
 use adopt::{Awaited, Owned};
-use base::{AlertId, Digest, LogId, Mono, Name, Now, RecordId};
+use base::{AlertId, Digest, LogId, Mono, Name, NotificationId, Now, RecordId};
 use bind::Binding;
 use clock::{Active, ActiveClock};
 use codes::Codes;
@@ -98,6 +98,8 @@ pub struct Dispatch {
     answers: VecDeque<(u64, Option<RecordId>, Ticket, Answer)>,
     /// What is under way for each open alert.
     runs: BTreeMap<AlertId, Run>,
+    /// The attempts that are announced or under way, and by which provider.
+    flights: BTreeMap<(RecordId, NotificationId), Name>,
     /// Whose they are.
     owned: Owned,
     /// Ours that wait for the peers to hold them, or to have seen our claim.

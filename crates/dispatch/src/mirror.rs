@@ -225,17 +225,15 @@ impl Dispatch {
         }
     }
 
-    /// Alerts are over, or are part of others from now on.
+    /// Alerts are over, or are part of others from now on. One that was not seen yet may still come.
     fn parted(&mut self, now: Now, parts: BTreeSet<AlertId>, out: &mut Vec<Effect>) {
-        for alert in
-            parts.into_iter().filter(|alert| !self.state.open.contains_key(alert)).collect::<Vec<_>>()
-        {
-            self.withdraw(alert, |_| true);
+        for alert in parts {
             let into = self.state.target(alert);
-            if into == alert {
-                self.drop_run(alert);
-            } else {
+            if into != alert {
                 self.merged(now, alert, into, out);
+            } else if !self.state.open.contains_key(&alert) && self.state.applied(alert.0.log) > alert.0.seq {
+                self.withdraw(alert, |_| true);
+                self.drop_run(alert);
             }
         }
     }
@@ -254,8 +252,12 @@ impl Dispatch {
             return;
         };
         self.begin(now, alert, roster);
-        let moment = self.moment(now, alert.0.log.node, at);
-        self.fired_then(now, alert, moment, true);
+        let fired = self.fired_moment(now, alert.0.log.node, at);
+        self.fired_then(now, alert, fired);
+        let accepted = self.moment(now, alert.0.log.node, at);
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.accepted_at = accepted;
+        }
         self.refresh(now, alert, out);
         self.meet_twin(now, alert, out);
     }
@@ -267,15 +269,21 @@ impl Dispatch {
         ahead.map_or(Moment::now(now), |ahead| Moment::of(now, Wall(at.0.saturating_sub(ahead))))
     }
 
+    /// The same of a step's firing. Where nothing is known of the other clock it is taken to be like ours: to count
+    /// from now would make the next step late, and nobody would be told that it is.
+    fn fired_moment(&self, now: Now, node: NodeId, at: Wall) -> Moment {
+        if node == self.me.node || self.cluster.ahead(node).is_some() {
+            return self.moment(now, node, at);
+        }
+        Moment::of(now, at)
+    }
+
     /// A step of an alert fired then, wherever it did.
-    fn fired_then(&mut self, now: Now, alert: AlertId, moment: Moment, first: bool) {
+    fn fired_then(&mut self, now: Now, alert: AlertId, moment: Moment) {
         let active = self.clock.at(now.mono);
         let Some(run) = self.runs.get_mut(&alert) else { return };
         run.fired_at = moment;
         run.fired = active.minus(moment.age(now));
-        if first {
-            run.accepted_at = moment;
-        }
     }
 
     /// Something befell an alert that is open here.
@@ -290,8 +298,13 @@ impl Dispatch {
     ) {
         match record {
             Record::StepFired { step, fired, .. } if !fired.empty => {
-                let moment = self.moment(now, id.log.node, at);
-                self.fired_then(now, alert, moment, false);
+                // Two nodes that did not hear each other may both have fired it; the first firing counts, and only
+                // that of the last step.
+                let last = self.state.open.get(&alert).and_then(|open| open.facts.fired.last_key_value());
+                if last == Some((step, fired)) {
+                    let moment = self.fired_moment(now, id.log.node, at);
+                    self.fired_then(now, alert, moment);
+                }
                 self.fan_step(alert, *step);
             }
             Record::Ack { .. } => {
@@ -313,6 +326,9 @@ impl Dispatch {
                 }
             }
             Record::Intent { sends, .. } => {
+                if let Some(named) = record.alert(id) {
+                    self.note_twin(named, sends.iter().map(|send| send.notification));
+                }
                 for send in sends {
                     if let Some(provider) = self.providers.get_mut(&send.provider) {
                         provider.count(now, 1);
@@ -320,6 +336,9 @@ impl Dispatch {
                 }
             }
             Record::Done { outcomes, .. } => {
+                if let Some(named) = record.alert(id) {
+                    self.note_twin(named, outcomes.iter().map(|concluded| concluded.notification));
+                }
                 let accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. });
                 if outcomes.iter().any(|concluded| accepted(&concluded.outcome))
                     && let Some(run) = self.runs.get_mut(&alert)

@@ -46,6 +46,9 @@ pub(crate) enum Turn {
     Ours,
 }
 
+/// Whom twins tell of which step: none once they were told, else the boot that is at it.
+pub(crate) type Elsewhere = BTreeMap<(Name, Address, StepKey), Option<LogId>>;
+
 /// What is under way for one alert.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
@@ -60,8 +63,8 @@ pub(crate) struct Run {
     pub(crate) delegated: BTreeSet<Name>,
     /// The alerts that became part of it.
     pub(crate) twins: Vec<AlertId>,
-    /// Whom a twin of it told of which step.
-    pub(crate) told_elsewhere: BTreeSet<(Name, Address, StepKey)>,
+    /// Whom it or a twin of it told of which step; or by which boot that is under way.
+    pub(crate) elsewhere: Elsewhere,
     pub(crate) roster: Arc<Roster>,
     /// Where in the roster each person stands.
     pub(crate) index: Arc<Index>,

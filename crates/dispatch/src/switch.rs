@@ -208,7 +208,7 @@ impl Dispatch {
     pub(crate) fn go_on_switching(&mut self, now: Now, out: &mut Vec<Effect>) {
         let Some(SwitchOver { to, until, .. }) = &self.switch_over else { return };
         let (to, until) = (*to, *until);
-        let on_its_way: usize = self.runs.values().map(|run| run.in_flight).sum();
+        let on_its_way = self.flights.len();
         let condition = self.cluster.condition(to);
         let lost = condition != Some(Condition::Up);
         if on_its_way > 0 && now.mono < until && !lost {

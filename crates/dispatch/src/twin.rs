@@ -4,12 +4,11 @@
 //! Which one: the one with the smallest id, so that all nodes choose the same without asking. Who owns a larger
 //! one writes that it is part of the smaller, which from then on knows whom the larger one told.
 
-use crate::directory::Address;
-use crate::record::{Actor, Alert, Purpose, Record, StepKey};
-use crate::run::Turn;
-use crate::state::Open;
+use crate::record::{Actor, Alert, Purpose, Record};
+use crate::run::{Elsewhere, Turn, notification_id};
+use crate::state::{Open, Sent};
 use crate::{Dispatch, Effect, Held};
-use base::{AlertId, Digest, Hasher, Name, Now};
+use base::{AlertId, Digest, Hasher, NotificationId, Now};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,14 +20,32 @@ fn marks(alert: &Alert) -> impl Iterator<Item = Digest> {
     alert.fingerprint.into_iter().chain(key)
 }
 
-/// Whom an alert or a twin of it told of which step. A twin told them under other identities.
-pub(crate) fn told(open: &Open) -> BTreeSet<(Name, Address, StepKey)> {
-    let told = open.facts.sent.values().filter(|sent| sent.concluded());
-    told.filter_map(|sent| match sent.purpose {
-        Purpose::Alert(step) => Some((sent.recipient.clone(), sent.address.clone(), step)),
-        Purpose::Acknowledgement(_) | Purpose::Comment(_) | Purpose::End => None,
-    })
-    .collect()
+/// Whom an alert or a twin of it told of which step, or a twin is telling now. A twin does so under other
+/// identities.
+fn elsewhere(alert: AlertId, open: &Open) -> Elsewhere {
+    let mut all = Elsewhere::new();
+    open.facts.sent.iter().for_each(|(id, sent)| note_sent(&mut all, alert, *id, sent));
+    all
+}
+
+/// Takes note of what is known of one notification. Told once is told.
+fn note_sent(elsewhere: &mut Elsewhere, alert: AlertId, id: NotificationId, sent: &Sent) {
+    let Purpose::Alert(step) = sent.purpose else { return };
+    let key = (sent.recipient.clone(), sent.address.clone(), step);
+    let under_way = sent.attempts.iter().rev().find(|attempt| attempt.outcome.is_none());
+    match under_way {
+        _ if sent.concluded() => drop(elsewhere.insert(key, None)),
+        Some(attempt) => {
+            if notification_id(alert, &sent.recipient, &sent.address, sent.purpose) != id {
+                elsewhere.entry(key).or_insert(Some(attempt.intent.log));
+            }
+        }
+        None => {
+            if elsewhere.get(&key).is_some_and(Option::is_some) {
+                elsewhere.remove(&key);
+            }
+        }
+    }
 }
 
 impl Dispatch {
@@ -103,7 +120,11 @@ impl Dispatch {
     /// An alert became part of its twin, by our word or a peer's.
     pub(crate) fn merged(&mut self, now: Now, alert: AlertId, into: AlertId, out: &mut Vec<Effect>) {
         self.withdraw(alert, |_| true);
+        let in_flight = self.runs.get(&alert).map_or(0, |run| run.in_flight);
         self.end_run(alert);
+        if let Some(run) = self.runs.get_mut(&into) {
+            run.in_flight += in_flight; // Their outcomes come back under the old name, and are its own.
+        }
         self.gather_twins(|target| target == into);
         self.refresh(now, into, out);
     }
@@ -115,9 +136,23 @@ impl Dispatch {
             let Some((open, run)) = self.state.open.get(into).zip(self.runs.get_mut(into)) else { continue };
             if !run.twins.contains(twin) {
                 run.twins.push(*twin);
-                run.told_elsewhere = told(open);
+                run.elsewhere = elsewhere(*into, open);
+                run.told = open.facts.sent.values().any(Sent::accepted);
             }
             self.open_codes.extend(code.map(|code| (code, *into)));
+        }
+    }
+
+    /// Something was announced or concluded under the name of an alert that is part of another.
+    pub(crate) fn note_twin(&mut self, alert: AlertId, sends: impl Iterator<Item = NotificationId>) {
+        let into = self.state.target(alert);
+        let Some((open, run)) = self.state.open.get(&into).zip(self.runs.get_mut(&into)) else { return };
+        if into == alert {
+            return;
+        }
+        for (id, sent) in sends.filter_map(|id| Some((id, open.facts.sent.get(&id)?))) {
+            run.told |= sent.accepted();
+            note_sent(&mut run.elsewhere, into, id, sent);
         }
     }
 

@@ -147,10 +147,7 @@ impl Dispatch {
     /// anything.
     pub fn is_drained(&self) -> bool {
         let handed_over = self.switch_over.is_none();
-        handed_over
-            && self.held.is_empty()
-            && self.answers.is_empty()
-            && self.runs.values().all(|run| run.in_flight == 0)
+        handed_over && self.held.is_empty() && self.answers.is_empty() && self.flights.is_empty()
     }
 
     /// Messages that are on their way out.

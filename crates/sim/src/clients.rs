@@ -138,7 +138,12 @@ impl World {
         let retry = match answer {
             Answer::Taken { .. } | Answer::Done { .. } => false,
             Answer::Refused(
-                Refusal::Witness | Refusal::DiskFull { .. } | Refusal::UnknownTarget { .. } | Refusal::UnknownPolicy { .. } | Refusal::Solo | Refusal::NoRoute,
+                Refusal::Witness
+                | Refusal::DiskFull { .. }
+                | Refusal::UnknownTarget { .. }
+                | Refusal::UnknownPolicy { .. }
+                | Refusal::Solo
+                | Refusal::NoRoute,
             ) => true,
             Answer::Refused(other) => {
                 self.violate("i12_answers", format!("notice {ix} is refused: {other:?}"));

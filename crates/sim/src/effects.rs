@@ -8,7 +8,9 @@ use crate::world::{Event, World};
 use base::time::millis;
 use base::{BootId, NodeId, RecordId};
 use dispatch::record::{Entry, Outcome, Record, Then};
-use dispatch::{Answer, Delivery, Dispatch, Effect, Identity, Input, PeerEvent, ProviderSpec, Settings, Ticket};
+use dispatch::{
+    Answer, Delivery, Dispatch, Effect, Identity, Input, PeerEvent, ProviderSpec, Settings, Ticket,
+};
 use ownership::{Range, Shipment};
 use selection::Timing;
 use std::sync::Arc;
@@ -36,7 +38,11 @@ impl World {
         machine.hangs_until = 0;
         machine.writing = false;
         machine.wake = None;
-        machine.disk.boots += 1;
+        machine.full = false;
+        // A new folder counts its boots from the time of its clock: peers that knew the node with another disk
+        // take a lower count for an old boot.
+        let first = u32::try_from(machine.now(now).wall.0 / 1000).unwrap_or(u32::MAX);
+        machine.disk.boots = if machine.disk.boots == 0 { first } else { machine.disk.boots + 1 };
         machine.log.boot = BootId(u64::from(machine.disk.boots) << 32 | chance);
         let (state, mut past, poisoned) = machine.disk.recover(machine.letter);
         past.members = seeds;
@@ -56,7 +62,8 @@ impl World {
         let core = Dispatch::start(identity, settings, (state, past), vec![spec], at, &mut effects);
         machine.core = Some(core);
         self.tell(|world| {
-            let bad = if poisoned.is_empty() { String::new() } else { format!(", {} unreadable", poisoned.len()) };
+            let bad =
+                if poisoned.is_empty() { String::new() } else { format!(", {} unreadable", poisoned.len()) };
             format!("{} starts as boot {}{bad}", world.name(ix), world.log(log))
         });
         self.observe(&Fact::Started { ix, log, poisoned: &poisoned });
@@ -236,19 +243,23 @@ impl World {
                 let rows: Option<Vec<Row>> =
                     (from..upto).map(|seq| disk.read(RecordId { log, seq }).cloned()).collect();
                 let Some(rows) = rows else {
-                    let what = format!("{} ships {}/{from}..{upto}, and lacks some", self.name(ix), self.log(log));
+                    let what =
+                        format!("{} ships {}/{from}..{upto}, and lacks some", self.name(ix), self.log(log));
                     return self.violate("i04_prefixes", what);
                 };
                 self.tell(|world| {
-                    format!("{} ships {}/{from}..{upto} to {}", world.name(ix), world.log(log), world.name(peer))
+                    format!(
+                        "{} ships {}/{from}..{upto} to {}",
+                        world.name(ix),
+                        world.log(log),
+                        world.name(peer)
+                    )
                 });
                 self.send(ix, peer, Lane::Bulk, Message::Records { log, first: from, rows });
             }
             Shipment::Snapshot => {
                 let parcel = Disk::parcel(&self.machine(ix).disk);
-                self.tell(|world| {
-                    format!("{} ships a snapshot to {}", world.name(ix), world.name(peer))
-                });
+                self.tell(|world| format!("{} ships a snapshot to {}", world.name(ix), world.name(peer)));
                 self.history.tally.snapshots += 1;
                 self.send(ix, peer, Lane::Bulk, Message::Parcel(Arc::new(parcel)));
             }

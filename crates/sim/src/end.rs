@@ -73,7 +73,12 @@ fn difference(one: char, a: &Dispatch, other: char, b: &Dispatch) -> String {
             words += &format!("{other} {what}; ");
         }
     };
-    note(!y.open.is_empty(), format!("has {} open: {:?}", y.open.len(), y.open.keys().next()));
+    let first = y.open.keys().next();
+    let run = first.map(|alert| {
+        let pending = b.pending(*alert);
+        (*alert, b.standing(*alert), pending, y.owner(*alert))
+    });
+    note(!y.open.is_empty(), format!("has {} open: {run:?}", y.open.len()));
     note(!y.early.is_empty(), format!("has early facts {:?}", y.early.keys().collect::<Vec<_>>()));
     note(!y.merged.is_empty(), format!("has twins {:?}", y.merged));
     note(!b.idle(), format!("is not idle: {}", leftovers(b)));
@@ -90,10 +95,18 @@ fn difference(one: char, a: &Dispatch, other: char, b: &Dispatch) -> String {
 /// What is left of finished alerts, as the core prints it.
 pub(crate) fn leftovers(core: &Dispatch) -> String {
     let all = format!("{core:?}");
-    let names = ["seq: 89 }): Run", "seq: 89 }): Open", "held: [", "answers: [", "steps_due: {", "lapses_due: {", "retries_due: {", "marks: {", "open_codes: {"];
+    let names = [
+        "held: [",
+        "answers: [",
+        "steps_due: {",
+        "lapses_due: {",
+        "retries_due: {",
+        "marks: {",
+        "open_codes: {",
+    ];
     let cut = |name: &str| {
         let from = all.rfind(name)?;
-        Some(all[from..].chars().take(1800).collect::<String>())
+        Some(all[from..].chars().take(300).collect::<String>())
     };
     names.iter().filter_map(|name| cut(name)).collect::<Vec<_>>().join(" | ")
 }

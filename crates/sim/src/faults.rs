@@ -51,6 +51,7 @@ impl World {
                 let by = i64::try_from(self.rng.between(0, 172_800_000)).unwrap_or(0) - 86_400_000;
                 self.tell(|world| format!("{} wall clock jumps by {by} ms", world.name(ix)));
                 let noticed = self.rng.per_mille(700);
+                self.history.jumped = true;
                 let machine = self.machine_mut(ix);
                 machine.ahead += by;
                 machine.suspect |= noticed;
@@ -108,13 +109,14 @@ impl World {
             return;
         }
         self.tell(|world| format!("{} disk is full", world.name(ix)));
+        self.machine_mut(ix).full = true;
         self.handle(ix, Input::Disk { full: Some("no space".into()) });
         let life = self.machine(ix).life;
         self.after(500, 4000, Event::Roomy(ix, life));
     }
 
     pub(crate) fn roomy(&mut self, ix: Ix, life: u64) {
-        if self.is_current(ix, life) {
+        if self.is_current(ix, life) && std::mem::take(&mut self.machine_mut(ix).full) {
             self.tell(|world| format!("{} disk has room", world.name(ix)));
             self.handle(ix, Input::Disk { full: None });
         }

@@ -109,26 +109,31 @@ pub(crate) struct History {
     pub(crate) downs: Vec<(Ms, Ix, Ix)>,
     /// Who did not hear whom, from when to when.
     pub(crate) apart: BTreeMap<(Ix, Ix), Vec<(Ms, Option<Ms>)>>,
-    pub(crate) logs: BTreeMap<Ix, LogId>,
+    /// Every boot there was.
+    pub(crate) boots: BTreeMap<NodeId, BTreeSet<LogId>>,
     pub(crate) tally: Tally,
     /// Sending was paused at some time.
     pub(crate) paused: bool,
+    /// Some wall clock jumped.
+    pub(crate) jumped: bool,
 }
 
 impl History {
     /// Notes what happened.
     pub(crate) fn note(&mut self, now: Ms, fact: &Fact<'_>) {
         match fact {
-            Fact::Started { ix, log, .. } => drop(self.logs.insert(*ix, *log)),
+            Fact::Started { log, .. } => drop(self.boots.entry(log.node).or_default().insert(*log)),
             Fact::Appended { ix, id, entry, .. } => self.appended(now, *ix, *id, entry),
             Fact::Delivered { ix, id, delivery } => {
                 let log = delivery.intent.log;
-                let send = Send { at: now, ix: *ix, log, repeat: delivery.repeat, taken: false, reported: None };
+                let send =
+                    Send { at: now, ix: *ix, log, repeat: delivery.repeat, taken: false, reported: None };
                 self.sends.entry(delivery.notification).or_default().insert(*id, send);
             }
             Fact::Taken { id, delivery, .. } => self.taken(*id, delivery),
             Fact::Reported { id, delivery, outcome, .. } => {
-                if let Some(send) = self.sends.get_mut(&delivery.notification).and_then(|all| all.get_mut(id)) {
+                if let Some(send) = self.sends.get_mut(&delivery.notification).and_then(|all| all.get_mut(id))
+                {
                     send.reported = Some((*outcome).clone());
                 }
             }
@@ -201,7 +206,9 @@ impl History {
 
     /// Whether one of the two did not hear the other at `at`, or a little before or after.
     pub(crate) fn were_apart(&self, one: Ix, other: Ix, at: Ms) -> bool {
-        let about = |(from, until): &(Ms, Option<Ms>)| *from <= at + 1500 && until.is_none_or(|until| at <= until + 1500);
+        let about = |(from, until): &(Ms, Option<Ms>)| {
+            *from <= at + 1500 && until.is_none_or(|until| at <= until + 1500)
+        };
         let times = |pair| self.apart.get(&pair).into_iter().flatten();
         times((one, other)).chain(times((other, one))).any(about)
     }
@@ -232,7 +239,8 @@ impl History {
     }
 
     fn answered(&mut self, client: usize, answer: &Answer) {
-        let Answer::Taken { taken: Taken::New | Taken::Repeated, alert: Some((alert, _)), copies, .. } = answer
+        let Answer::Taken { taken: Taken::New | Taken::Repeated, alert: Some((alert, _)), copies, .. } =
+            answer
         else {
             return;
         };
@@ -244,8 +252,11 @@ impl History {
     /// Notices whose last copy was on a disk that is lost.
     fn wiped(&mut self, ix: Ix, lost: &Disk, disks: &[Disk]) {
         for client in self.promises.keys() {
-            let alerts = || self.alerts.iter().filter(|(_, known)| known.client == Some(*client)).map(|(id, _)| *id);
-            let knows = |disk: &Disk, alert: AlertId| disk.upto.get(&alert.0.log).is_some_and(|upto| *upto > alert.0.seq);
+            let alerts =
+                || self.alerts.iter().filter(|(_, known)| known.client == Some(*client)).map(|(id, _)| *id);
+            let knows = |disk: &Disk, alert: AlertId| {
+                disk.upto.get(&alert.0.log).is_some_and(|upto| *upto > alert.0.seq)
+            };
             let had = alerts().any(|alert| knows(lost, alert));
             let left = disks.iter().enumerate().any(|(at, disk)| {
                 at != ix && alerts().any(|alert| knows(disk, alert) || disk.read(alert.0).is_some())

@@ -50,6 +50,8 @@ pub(crate) struct Machine {
     pub(crate) writing: bool,
     /// Nothing is written before then.
     pub(crate) hangs_until: Ms,
+    /// It has no room for anything new.
+    pub(crate) full: bool,
     pub(crate) asked: BTreeMap<Ticket, Asker>,
     pub(crate) attempts: BTreeMap<u64, Attempt>,
     /// The generation of the session that it believes it has with each peer.
@@ -81,6 +83,7 @@ impl Machine {
             disk: Disk::default(),
             writing: false,
             hangs_until: 0,
+            full: false,
             asked: BTreeMap::new(),
             attempts: BTreeMap::new(),
             linked: BTreeMap::new(),

@@ -60,7 +60,9 @@ impl World {
             (People::Switching, 0..35) => self.switch(ix),
             (People::Enrolling, 0..25) => self.enrol_somebody(ix),
             (People::Absent, _) => (),
-            (People::Answering | People::Busy | People::Switching | People::Enrolling, 0..80) => self.acknowledge(ix),
+            (People::Answering | People::Busy | People::Switching | People::Enrolling, 0..80) => {
+                self.acknowledge(ix)
+            }
             (People::Answering | People::Busy | People::Switching | People::Enrolling, _) => self.comment(ix),
         }
     }
@@ -174,7 +176,11 @@ impl World {
         let ix = self.rng.below(self.plan.nodes);
         if self.plan.profile.people == People::Busy {
             self.order(ix, "resume", Order::Resume { discard: false });
-            self.order(ix, "conduct", Order::Conduct { passive: None, by_hand: Some(false), maintenance: None });
+            self.order(
+                ix,
+                "conduct",
+                Order::Conduct { passive: None, by_hand: Some(false), maintenance: None },
+            );
         }
         if self.plan.profile.people == People::Enrolling {
             for member in self.members() {

@@ -53,7 +53,10 @@ impl World {
 
     /// A boot: `B2` is the second of node B.
     pub(crate) fn log(&self, log: LogId) -> String {
-        format!("{}{}", self.name(self.ix(log.node)), log.boot.counter())
+        {
+            let boots = self.history.boots.get(&log.node).map_or(0, |all| all.range(..=log).count());
+            format!("{}{boots}", self.name(self.ix(log.node)))
+        }
     }
 
     pub(crate) fn record(&self, id: RecordId) -> String {
@@ -68,7 +71,8 @@ impl World {
     }
 
     pub(crate) fn delivery(&self, delivery: &Delivery) -> String {
-        let repeat = delivery.repeat.map(|cause| format!(", perhaps again: {}", cause.word())).unwrap_or_default();
+        let repeat =
+            delivery.repeat.map(|cause| format!(", perhaps again: {}", cause.word())).unwrap_or_default();
         let what = purpose(delivery.purpose);
         let alert = self.alert(delivery.alert_id);
         format!("{alert} to {}, {what}, try {}{repeat}", delivery.address.value, delivery.attempt)
@@ -111,7 +115,9 @@ impl World {
             Record::Claim(claim) => {
                 format!("Claim {}/{}..{} at {}", self.log(claim.log), claim.from, claim.upto, claim.epoch)
             }
-            Record::Release { to, claims } => format!("Release {} range(s) to {}", claims.len(), self.log(*to)),
+            Record::Release { to, claims } => {
+                format!("Release {} range(s) to {}", claims.len(), self.log(*to))
+            }
             Record::Duty(duty) => {
                 format!("Duty {} for {} at {}: {}", duty.duty, self.log(duty.to), duty.epoch, duty.because)
             }

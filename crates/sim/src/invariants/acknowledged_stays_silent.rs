@@ -28,7 +28,9 @@ impl Invariant for Silent {
                 }
             }
             Fact::Durable { ix, id } => {
-                if let Some(Record::Ack { alert, .. }) = scene.history.entries.get(id).map(|entry| &entry.record) {
+                if let Some(Record::Ack { alert, .. }) =
+                    scene.history.entries.get(id).map(|entry| &entry.record)
+                {
                     self.durable.insert((*ix, *alert));
                 }
             }
@@ -45,7 +47,10 @@ impl Invariant for Silent {
                 let silent = policy.mode == Mode::Basic && policy.unsent == Unsent::Stop;
                 let acked = self.applied.contains(&(*ix, delivery.alert_id));
                 if acked && silent && matches!(delivery.purpose, Purpose::Alert(_)) {
-                    return Some(format!("node {ix} sends {} although it was acknowledged", delivery.alert.code));
+                    return Some(format!(
+                        "node {ix} sends {} although it was acknowledged",
+                        delivery.alert.code
+                    ));
                 }
             }
             _other => (),

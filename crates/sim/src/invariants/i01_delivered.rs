@@ -36,7 +36,9 @@ impl Invariant for Delivered {
                 first.filter_map(|reach| roster.at(*reach)).map(|(person, _)| person.name.clone()).collect();
             if !people.is_subset(told) {
                 let copies = promise.copies;
-                return Some(format!("notice {client}, promised on {copies} disk(s), is for {people:?} and told {told:?}"));
+                return Some(format!(
+                    "notice {client}, promised on {copies} disk(s), is for {people:?} and told {told:?}"
+                ));
             }
         }
         None

@@ -20,7 +20,9 @@ impl Invariant for TwoCopies {
         for client in &history.destroyed {
             let copies = history.promises.get(client).map_or(0, |promise| promise.copies);
             if self.seen.insert(*client) && copies > 1 {
-                return Some(format!("notice {client} was promised on {copies} disks, and one lost disk destroyed it"));
+                return Some(format!(
+                    "notice {client} was promised on {copies} disks, and one lost disk destroyed it"
+                ));
             }
         }
         None

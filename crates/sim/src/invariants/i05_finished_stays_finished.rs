@@ -53,7 +53,10 @@ impl Invariant for Finished {
                 let alert = (*ix, delivery.alert_id);
                 let over = self.ended.contains(&alert) && delivery.purpose != Purpose::End;
                 if self.closed.contains(&alert) || over {
-                    return Some(format!("node {ix} sends for {}, which it knows to be over", delivery.alert.code));
+                    return Some(format!(
+                        "node {ix} sends for {}, which it knows to be over",
+                        delivery.alert.code
+                    ));
                 }
                 if self.delivered.contains(&(*ix, delivery.notification)) {
                     let code = delivery.alert.code;

@@ -23,10 +23,14 @@ impl Invariant for Causes {
             if other == id || refused && !send.taken {
                 continue;
             }
-            let apart = scene.history.were_apart(*ix, send.ix, scene.now) || scene.history.were_apart(*ix, send.ix, send.at);
+            let apart = scene.history.were_apart(*ix, send.ix, scene.now)
+                || scene.history.were_apart(*ix, send.ix, send.at);
             if send.ix == *ix || !apart {
                 let (code, to, before) = (delivery.alert.code, &delivery.address.value, send.at);
-                return Some(format!("node {ix} sends {code} to {to} without a mark; node {} did at {before} ms", send.ix));
+                return Some(format!(
+                    "node {ix} sends {code} to {to} without a mark; node {} did at {before} ms",
+                    send.ix
+                ));
             }
         }
         None

@@ -16,12 +16,14 @@ impl Invariant for NeverTwo {
             return None;
         }
         for (other, machine) in scene.machines.iter().enumerate().filter(|(other, _)| other != ix) {
-            let same = |attempt: &crate::machine::Attempt| {
-                attempt.delivery.notification == delivery.notification
-            };
+            let same =
+                |attempt: &crate::machine::Attempt| attempt.delivery.notification == delivery.notification;
             if machine.is_up() && machine.attempts.values().any(same) {
                 let code = delivery.alert.code;
-                return Some(format!("nodes {ix} and {other} send {code} to {} at once", delivery.address.value));
+                return Some(format!(
+                    "nodes {ix} and {other} send {code} to {} at once",
+                    delivery.address.value
+                ));
             }
         }
         None

@@ -18,8 +18,11 @@ impl Invariant for Front {
 
     fn conclude(&mut self, scene: &Scene<'_>) -> Option<String> {
         let said: BTreeSet<LogId> = scene.cores().map(|(_, core)| core.in_control()).collect();
-        let holders: Vec<char> =
-            scene.cores().filter(|(_, core)| core.is_in_control()).map(|(machine, _)| machine.letter).collect();
+        let holders: Vec<char> = scene
+            .cores()
+            .filter(|(_, core)| core.is_in_control())
+            .map(|(machine, _)| machine.letter)
+            .collect();
         (said.len() != 1 || holders.len() != 1)
             .then(|| format!("{holders:?} are in control, and the nodes name {said:?}"))
     }

@@ -2,9 +2,10 @@
 
 use super::{Invariant, Scene};
 use crate::history::Fact;
+use crate::net::Ix;
 use crate::queue::Ms;
-use base::AlertId;
 use base::time::millis;
+use base::{AlertId, RecordId};
 use dispatch::record::{Fired, Record, StepKey};
 use std::collections::BTreeMap;
 
@@ -12,18 +13,44 @@ use std::collections::BTreeMap;
 /// not recorded.
 const TOLERANCE: Ms = 1500;
 
+/// The last firing of an alert's steps that a node knows of, and when it really was.
+type Last = BTreeMap<(Ix, AlertId), (StepKey, Ms)>;
+
 #[derive(Default)]
 pub(super) struct OnTime {
-    last: BTreeMap<AlertId, (StepKey, Ms)>,
+    last: Last,
+    /// When each firing was written.
+    written: BTreeMap<RecordId, Ms>,
 }
 
 impl OnTime {
-    fn fired(&mut self, scene: &Scene<'_>, alert: AlertId, step: StepKey, fired: &Fired) -> Option<String> {
-        let (before, at) = self.last.get(&alert).copied()?;
+    fn know(&mut self, scene: &Scene<'_>, ix: Ix, id: RecordId, record: &Record) {
+        let (alert, step) = match record {
+            Record::Accept(_) => (AlertId(id), StepKey::default()),
+            Record::StepFired { alert, step, fired } if !fired.empty => (*alert, *step),
+            _other => return,
+        };
+        let at = *self.written.entry(id).or_insert(scene.now);
+        let last = self.last.entry((ix, alert)).or_insert((step, at));
+        if step > last.0 {
+            *last = (step, at);
+        } else if step == last.0 {
+            last.1 = last.1.min(at);
+        }
+    }
+
+    fn fired(
+        &self,
+        scene: &Scene<'_>,
+        ix: Ix,
+        alert: AlertId,
+        step: StepKey,
+        fired: &Fired,
+    ) -> Option<String> {
+        let (before, at) = self.last.get(&(ix, alert)).copied()?;
         if fired.empty || step <= before {
             return None;
         }
-        self.last.insert(alert, (step, scene.now));
         let roster = scene.history.roster(alert)?;
         let policy = &roster.policy;
         let after = if step.round == before.round {
@@ -32,8 +59,9 @@ impl OnTime {
             policy.repeat?.after
         };
         let follows = step.step == before.step + 1 && step.round == before.round
-            || step.round == before.round + 1 && policy.repeat.is_some_and(|repeat| repeat.from_step == step.step);
-        if fired.by.is_some() || !follows || scene.history.paused {
+            || step.round == before.round + 1
+                && policy.repeat.is_some_and(|repeat| repeat.from_step == step.step);
+        if fired.by.is_some() || !follows || scene.history.paused || scene.history.jumped {
             return None;
         }
         let due = at + millis(after);
@@ -53,14 +81,27 @@ impl Invariant for OnTime {
     }
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
-        let Fact::Appended { id, entry, ix, .. } = fact else { return None };
-        let own = scene.machines.get(*ix).is_some_and(|machine| machine.log == id.log);
-        match &entry.record {
-            Record::Accept(_) if own => {
-                self.last.insert(AlertId(*id), (StepKey::default(), scene.now));
+        match fact {
+            Fact::Started { ix, .. } => {
+                self.last.retain(|(of, _), _| of != ix);
+                for id in scene.machines.get(*ix)?.disk.rows.keys() {
+                    if let Some(entry) = scene.history.entries.get(id) {
+                        self.know(scene, *ix, *id, &entry.record);
+                    }
+                }
                 None
             }
-            Record::StepFired { alert, step, fired } if own => self.fired(scene, *alert, *step, fired),
+            Fact::Appended { id, entry, ix, .. } => {
+                let own = scene.machines.get(*ix).is_some_and(|machine| machine.log == id.log);
+                let wrong = match &entry.record {
+                    Record::StepFired { alert, step, fired } if own => {
+                        self.fired(scene, *ix, *alert, *step, fired)
+                    }
+                    _other => None,
+                };
+                self.know(scene, *ix, *id, &entry.record);
+                wrong
+            }
             _other => None,
         }
     }
