@@ -6,7 +6,7 @@
 use crate::clock::Moment;
 use crate::input::{PeerEvent, Snapshot};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Entry, Outcome, Record, Why};
+use crate::record::{Actor, Alert, Concluded, Entry, Outcome, Record, Send, Why};
 use crate::run::Turn;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
@@ -325,27 +325,8 @@ impl Dispatch {
                     self.fan_end(alert);
                 }
             }
-            Record::Intent { sends, .. } => {
-                if let Some(named) = record.alert(id) {
-                    self.note_twin(named, sends.iter().map(|send| send.notification));
-                }
-                for send in sends {
-                    if let Some(provider) = self.providers.get_mut(&send.provider) {
-                        provider.count(now, 1);
-                    }
-                }
-            }
-            Record::Done { outcomes, .. } => {
-                if let Some(named) = record.alert(id) {
-                    self.note_twin(named, outcomes.iter().map(|concluded| concluded.notification));
-                }
-                let accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. });
-                if outcomes.iter().any(|concluded| accepted(&concluded.outcome))
-                    && let Some(run) = self.runs.get_mut(&alert)
-                {
-                    run.told = true;
-                }
-            }
+            Record::Intent { alert: named, sends } => self.announced(now, *named, sends),
+            Record::Done { alert: named, outcomes } => self.concluded(alert, *named, outcomes),
             Record::Start { .. }
             | Record::Roster(_)
             | Record::Accept(_)
@@ -367,6 +348,27 @@ impl Dispatch {
             | Record::Note { .. } => (),
         }
         self.refresh(now, alert, out);
+    }
+
+    /// Another boot is about to send: by a provider whose quota is ours too.
+    fn announced(&mut self, now: Now, named: AlertId, sends: &[Send]) {
+        self.note_twin(named, sends.iter().map(|send| send.notification));
+        for send in sends {
+            if let Some(provider) = self.providers.get_mut(&send.provider) {
+                provider.count(now, 1);
+            }
+        }
+    }
+
+    /// Another boot sent.
+    fn concluded(&mut self, alert: AlertId, named: AlertId, outcomes: &[Concluded]) {
+        self.note_twin(named, outcomes.iter().map(|concluded| concluded.notification));
+        let accepted = |concluded: &Concluded| matches!(concluded.outcome, Outcome::Accepted { .. });
+        if outcomes.iter().any(accepted)
+            && let Some(run) = self.runs.get_mut(&alert)
+        {
+            run.told = true;
+        }
     }
 
     /// Something changed that is about no alert in particular.
