@@ -31,7 +31,7 @@ pub struct Rejection {
     pub errors: Vec<Place>,
     /// The node that changes the directory, where this one does not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub primary: Option<Elsewhere>,
+    pub primary: Option<Box<Elsewhere>>,
     #[serde(skip)]
     retry_after: Option<u16>,
 }
@@ -290,7 +290,7 @@ impl From<Refusal> for Rejection {
                 let named =
                     |it: &ownership::Member| Elsewhere { name: it.name.to_string(), api: it.api.to_string() };
                 let rejection = Self::new(Kind::NotPrimary, not_primary(primary.as_deref()));
-                Self { primary: primary.as_deref().map(named), ..rejection }
+                Self { primary: primary.as_deref().map(named).map(Box::new), ..rejection }
             }
             Refusal::Solo => Self::new(
                 Kind::Unavailable,

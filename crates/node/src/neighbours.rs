@@ -3,19 +3,23 @@
 //! Separate from the other services, because here are the secrets that make a machine a member.
 
 use crate::addresses;
+use crate::config::NodeConfig;
 use crate::init::LINK_KEY_FILE;
 use crate::invite::Invitations;
 use crate::join::JoinToken;
 use crate::pki::{CA_FILE, CA_KEY_FILE, Certificates, Look, Shown, pin};
 use crate::run::RunError;
-use api::{Admitted, CertificateView, Invited, LinkView, Listeners, PeerServices, Welcome};
+use api::{Admitted, Calls, CertificateView, Invited, LinkView, Listeners, PeerServices, Welcome};
 use base::NodeId;
 use cluster::Links;
-use ownership::Role;
+use dispatch::Input;
+use dispatch::input::Order;
+use dispatch::record::Actor;
+use ownership::{Member, Role};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// How often the node looks at its certificates.
@@ -54,9 +58,11 @@ impl Neighbours {
         let Look { peer, api, shown, mut troubles } = certificates.look(now);
         if let (Some(links), Some(credentials)) = (&self.links, &peer) {
             match links.set_credentials(credentials) {
-                Ok(()) => tracing::info!("the certificate for peers was renewed"),
+                Ok(()) => {
+                    tracing::info!("the certificate for peers was renewed");
+                }
                 Err(error) => {
-                    troubles.push(format!("the renewed certificate for peers is not used: {error}"))
+                    troubles.push(format!("the renewed certificate for peers is not used: {error}"));
                 }
             }
         }
@@ -85,6 +91,37 @@ impl Neighbours {
 
     fn read(&self, file: &Path) -> Result<String, String> {
         std::fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
+    }
+}
+
+/// Tells the cluster what the node file says differently from what it knows of this node: name, letter, how
+/// peers reach it, where its API is.
+pub(crate) async fn introduce(config: &NodeConfig, calls: &Calls) {
+    let known = calls.read(|core, now| {
+        let me = core.cluster(now).me.node;
+        core.members().get(&me).cloned()
+    });
+    let Ok(Some(known)) = known.await else { return }; // Alone, or about to stop.
+    let member = renewed(&known, config);
+    if member == known {
+        return;
+    }
+    let order = Order::Enrol { member };
+    let told = calls.put(move |ticket| Input::Order { ticket, by: Actor::ourselves(), order }).await;
+    if let Err(error) = told {
+        tracing::warn!(%error, "the cluster was not told what the node file says anew of this node");
+    }
+}
+
+/// A member as the node file says it; what that leaves open stays.
+fn renewed(known: &Member, config: &NodeConfig) -> Member {
+    let dialled = &config.cluster.addresses;
+    Member {
+        name: config.name.clone(),
+        letter: config.letter,
+        addresses: if dialled.is_empty() { known.addresses.clone() } else { dialled.clone() },
+        api: config.public_url.as_deref().map_or_else(|| Arc::clone(&known.api), Arc::from),
+        ..known.clone()
     }
 }
 
@@ -144,5 +181,30 @@ impl PeerServices for Neighbours {
             ca_key: if key.exists() { Some(self.read(&key)?) } else { None },
             link_key: self.read(&self.folder.join(LINK_KEY_FILE))?.trim().to_owned(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_node_file_says_anew_is_told_and_the_rest_stays() {
+        let known = Member {
+            node: NodeId(1),
+            name: base::Name::new("north").unwrap(),
+            letter: 'A',
+            role: Role::Backup,
+            rank: 2,
+            addresses: vec!["10.1.0.7:8444".into()],
+            api: "https://10.1.0.7:8443".into(),
+        };
+        let read = |text: &str| crate::config::parse(Path::new("node.toml"), text).unwrap();
+        assert_eq!(renewed(&known, &read("name = \"north\"")), known);
+        let moved =
+            "name = \"north\"\npublic_url = \"https://n.test\"\n[cluster]\naddresses = [\"10.2.0.7:1\"]";
+        let expect =
+            Member { addresses: vec!["10.2.0.7:1".into()], api: "https://n.test".into(), ..known.clone() };
+        assert_eq!(renewed(&known, &read(moved)), expect);
     }
 }

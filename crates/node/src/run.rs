@@ -10,7 +10,7 @@ use crate::letter::Letters;
 use crate::members;
 use crate::metrics::Metrics;
 use crate::mirror::{self, FromPeers, Mirror};
-use crate::neighbours::{LOOK_EVERY, Neighbours};
+use crate::neighbours::{self, LOOK_EVERY, Neighbours};
 use crate::outbox::Outbox;
 use crate::pki::Certificates;
 use crate::publish::Publisher;
@@ -124,12 +124,7 @@ pub async fn run(
         floor: (ownership::Vector::new(), base::Mono(0)),
     };
     let certificates = Certificates::new(folder, log.node, &config);
-    let neighbours = Arc::new(Neighbours::new(
-        folder,
-        &config.tls.certificate,
-        listening(&config, &listeners),
-        peer_links,
-    )?);
+    let neighbours = neighbours(folder, &config, listeners.ready, peer_links)?;
     neighbours.look_at(&certificates, SystemTime::now());
     let api = Api {
         calls,
@@ -297,15 +292,21 @@ fn open_mirror(
     Mirror::start(links, folder).map(Some).map_err(|why| failed(&why))
 }
 
-/// Where the node listens, as the API tells it.
-fn listening(config: &NodeConfig, listeners: &Listeners) -> api::Listeners {
-    api::Listeners {
-        api: listeners.ready.api,
-        ingest: listeners.ready.ingest,
-        peers: listeners.ready.peers,
+/// What the API is lent about the cluster.
+fn neighbours(
+    folder: &Path,
+    config: &NodeConfig,
+    ready: Ready,
+    links: Option<Links>,
+) -> Result<Arc<Neighbours>, RunError> {
+    let listeners = api::Listeners {
+        api: ready.api,
+        ingest: ready.ingest,
+        peers: ready.peers,
         dialled: config.cluster.addresses.clone(),
         public_url: config.public_url.as_deref().map(Arc::from),
-    }
+    };
+    Neighbours::new(folder, &config.tls.certificate, listeners, links).map(Arc::new)
 }
 
 /// Renews certificates long before they expire, for as long as the node runs, and tells people where it cannot.
@@ -316,6 +317,7 @@ async fn keep_fresh(
     shown: axum_server::tls_rustls::RustlsConfig,
     calls: Calls,
 ) {
+    neighbours::introduce(&config, &calls).await;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let (of, with) = (certificates.clone(), Arc::clone(&neighbours));

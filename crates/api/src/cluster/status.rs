@@ -75,8 +75,8 @@ pub(crate) struct ControlBody {
 pub(crate) struct SwitchBody {
     /// When.
     at: String,
-    /// From which node; none if nobody was in control before.
-    from: Option<String>,
+    /// From which node.
+    from: String,
     /// To which.
     to: String,
     /// Why.
@@ -166,8 +166,8 @@ pub(crate) struct NodeBody {
     unsynced_ms: Option<u64>,
     /// The program's version.
     version: Option<String>,
-    /// How many times it was started.
-    boots: Option<u32>,
+    /// The number of its present start; grows with each.
+    boot: Option<u32>,
     /// The version of the protocol that is spoken with it.
     protocol: Option<u8>,
     /// When the certificate expires that it shows.
@@ -333,7 +333,7 @@ fn node(seen: &Seen, member: &Member, outside: &Outside) -> NodeBody {
         clock_ahead_ms: None,
         unsynced_ms: None,
         version: None,
-        boots: None,
+        boot: None,
         protocol: None,
         certificate_expires_at: None,
     };
@@ -354,7 +354,7 @@ fn of_this(body: NodeBody, seen: &Seen, outside: &Outside) -> NodeBody {
         listens,
         channels: seen.channels.clone(),
         version: Some(outside.version.clone()),
-        boots: Some(seen.view.me.boot.counter()),
+        boot: Some(seen.view.me.boot.counter()),
         ..body
     }
 }
@@ -364,6 +364,8 @@ fn of_peer(body: NodeBody, seen: &Seen, node: NodeId) -> NodeBody {
     let now = seen.now;
     let since = now.wall.0 - i64::try_from(now.mono.since(peer.since).as_millis()).unwrap_or(0);
     let known = peer.boot.is_some();
+    // A witness holds nothing, and lacks nothing.
+    let holds = known && body.role != Role::Witness.word();
     let me = seen.view.me;
     let of = |vector: &Vector| vector.get(&me).copied().unwrap_or(0);
     NodeBody {
@@ -372,13 +374,13 @@ fn of_peer(body: NodeBody, seen: &Seen, node: NodeId) -> NodeBody {
         since: Some(moment::written(base::Wall(since))),
         channels: peer.channels.iter().map(ToString::to_string).collect(),
         silent_ms: peer.silent.map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX)),
-        behind: known.then(|| lacking(&peer.acked, &seen.view.held)),
-        ahead: known.then(|| lacking(&seen.view.held, &peer.acked)),
-        own: known.then(|| OwnBody { written: of(&seen.view.held), acked: of(&peer.acked) }),
+        behind: holds.then(|| lacking(&peer.acked, &seen.view.held)),
+        ahead: holds.then(|| lacking(&seen.view.held, &peer.acked)),
+        own: holds.then(|| OwnBody { written: of(&seen.view.held), acked: of(&peer.acked) }),
         clock_ahead_ms: peer.ahead,
         unsynced_ms: known.then(|| u64::try_from(peer.unsynced.as_millis()).unwrap_or(u64::MAX)),
         version: peer.version.as_ref().map(ToString::to_string),
-        boots: peer.boot.map(|boot: LogId| boot.boot.counter()),
+        boot: peer.boot.map(|boot: LogId| boot.boot.counter()),
         ..body
     }
 }
@@ -432,17 +434,13 @@ fn called(view: &ClusterView, node: NodeId) -> String {
 /// The newest row that gave control to another node than the one before.
 fn last_switch_over(rows: &[TrailRow], view: &ClusterView) -> Option<SwitchBody> {
     let held: Vec<_> = rows.iter().filter_map(|row| holder(row).map(|holder| (row, holder))).collect();
-    let changed = held
-        .iter()
-        .enumerate()
-        .find(|(at, (_, (node, _)))| held.get(at + 1).is_none_or(|(_, (before, _))| before != node));
-    let (at, (row, (to, because))) = changed?;
+    let mut pairs = held.iter().zip(held.iter().skip(1));
+    let ((row, (to, because)), (_, (from, _))) = pairs.find(|((_, (to, _)), (_, (from, _)))| to != from)?;
     let name = |id: &str| {
         let is_it = |member: &&Member| member.node.to_string() == id;
         view.members.values().find(is_it).map_or_else(|| id.to_owned(), |member| member.name.to_string())
     };
-    let from = held.get(at + 1).map(|(_, (before, _))| name(before));
-    Some(SwitchBody { at: moment::written(row.at), from, to: name(to), because: because.clone() })
+    Some(SwitchBody { at: moment::written(row.at), from: name(from), to: name(to), because: because.clone() })
 }
 
 /// Whom a row of the trail gave control, and why.
@@ -527,10 +525,13 @@ mod tests {
         // Newest first: b twice, because it was started again, after a.
         let rows = [row(b, 30), row(b, 20), row(a, 10)];
         let last = last_switch_over(&rows, &view()).unwrap();
-        assert_eq!((last.from.as_deref(), last.to.as_str()), (Some(a), b));
+        assert_eq!((last.from.as_str(), last.to.as_str()), (a, b));
         assert_eq!(last.at, moment::written(Wall(20)));
         assert!(last_switch_over(&[], &view()).is_none());
-        assert_eq!(last_switch_over(&[row(a, 1)], &view()).unwrap().from, None);
+        assert!(
+            last_switch_over(&[row(a, 1)], &view()).is_none(),
+            "the first to be in control took over from nobody"
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) struct Control {
 #[serde(default)]
 pub(super) struct SwitchOver {
     pub(super) at: String,
-    pub(super) from: Option<String>,
+    pub(super) from: String,
     pub(super) to: String,
     pub(super) because: String,
 }
@@ -83,7 +83,6 @@ pub(super) struct Node {
     pub(super) ahead: Option<u64>,
     pub(super) clock_ahead_ms: Option<i64>,
     pub(super) version: Option<String>,
-    pub(super) boots: Option<u64>,
     pub(super) protocol: Option<u8>,
     pub(super) certificate_expires_at: Option<String>,
 }

@@ -224,7 +224,7 @@ impl Newcomer<'_> {
     fn api(&self, url: &Url) -> String {
         let listen = self.args.listen;
         let ip = if listen.ip().is_unspecified() { own_ip(url) } else { None };
-        format!("https://{}", SocketAddr::new(ip.unwrap_or(listen.ip()), listen.port()))
+        format!("https://{}", SocketAddr::new(ip.unwrap_or_else(|| listen.ip()), listen.port()))
     }
 
     /// Asks one host; the failure says whether the next one may be asked.

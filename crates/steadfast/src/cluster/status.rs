@@ -49,10 +49,7 @@ pub(super) fn described(out: &Output, cluster: &Cluster) -> String {
     let facts = facts(out, cluster);
     let rows: Vec<_> = cluster.nodes.iter().map(row).collect();
     let nodes = out.table(
-        &[
-            "NODE", "ROLE", "STATE", "DOES", "ALERTS", "LAG", "CLOCK", "VERSION", "STARTS", "SINCE", "AT",
-            "WHY",
-        ],
+        &["NODE", "ROLE", "STATE", "DOES", "ALERTS", "LAG", "CLOCK", "VERSION", "SINCE", "AT", "WHY"],
         &rows,
     );
     let services: Vec<_> = cluster.nodes.iter().map(service_row).collect();
@@ -65,10 +62,10 @@ fn facts(out: &Output, cluster: &Cluster) -> String {
         .control
         .as_ref()
         .map_or_else(String::new, |it| format!("{} since {}: {}", it.name, it.since, it.because));
-    let last = cluster.last_switch_over.as_ref().map_or_else(String::new, |it| {
-        let from = it.from.as_ref().map_or_else(String::new, |from| format!("from {from} "));
-        format!("{} {from}to {}: {}", it.at, it.to, it.because)
-    });
+    let last = cluster
+        .last_switch_over
+        .as_ref()
+        .map_or_else(String::new, |it| format!("{} from {} to {}: {}", it.at, it.from, it.to, it.because));
     let book = &cluster.directory;
     let version = format!("version {}.{}", book.term, book.version);
     let directory = match book.name.as_ref().or(book.node.as_ref()) {
@@ -123,7 +120,6 @@ fn row(node: &Node) -> Vec<Cell> {
         plain(if node.this { String::new() } else { lag(node) }),
         cell(clock, if apart { Tone::Warn } else { Tone::Plain }),
         plain(node.version.as_deref().unwrap_or_default()),
-        plain(node.boots.map_or_else(String::new, |boots| boots.to_string())),
         plain(since.map(String::as_str).unwrap_or_default()),
         plain(node.address.as_deref().unwrap_or_default()),
         plain(because),
