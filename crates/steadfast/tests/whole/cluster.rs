@@ -10,3 +10,13 @@ mod kill;
 mod load;
 mod nodes;
 mod parted;
+mod passive;
+mod slow;
+mod strangers;
+mod trouble;
+mod upgrade;
+
+/// How many trials are run of each fault but the kill of the acceptor, which is run as often as anybody asks for.
+fn fewer_trials() -> u64 {
+    crate::site::trials().min(100)
+}

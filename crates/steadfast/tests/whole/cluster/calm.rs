@@ -43,7 +43,7 @@ fn without_faults_each_message_goes_out_once_although_both_nodes_were_told() {
         let posted = begun.elapsed();
         cluster.settle();
         let figures = judge(&cluster, &load.told(), "calm");
-        let down: Vec<String> = cluster.nodes.iter().flat_map(downs).collect();
+        let down = downs(&cluster);
         println!(
             "figure: no faults, every notice posted to both nodes: {figures}, in {} s; peers declared down: {down:?}",
             posted.as_secs()

@@ -4,7 +4,7 @@
 //! several.
 
 use crate::cluster::load::Told;
-use crate::cluster::nodes::{Cluster, Node};
+use crate::cluster::nodes::Cluster;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -173,11 +173,17 @@ impl Trail {
     }
 }
 
-/// When a peer was declared down, and why, as the trail of a node has it.
-pub(crate) fn downs(node: &Node) -> Vec<String> {
-    let entries =
-        node.trail("peer-state").into_iter().filter(|entry| entry["record"]["peer-state"]["to"] == "down");
-    entries
-        .map(|entry| format!("{} {}", entry["at"].as_str().unwrap(), entry["text"].as_str().unwrap()))
+/// When a peer was declared down since all nodes were first level, by whom and why, as the trails have it.
+pub(crate) fn downs(cluster: &Cluster) -> BTreeSet<String> {
+    let before = cluster.founding.lock().unwrap().clone();
+    all_downs(cluster).into_iter().filter(|down| !before.contains(down)).collect()
+}
+
+/// The same from the beginning: while machines are joined one by one, those that do not run yet are down.
+pub(crate) fn all_downs(cluster: &Cluster) -> BTreeSet<String> {
+    let running = cluster.nodes.iter().filter(|node| node.is_running());
+    let entries = running.flat_map(|node| node.trail("peer-state"));
+    let down = entries.filter(|entry| entry["record"]["peer-state"]["to"] == "down");
+    down.map(|entry| format!("{} {}", entry["at"].as_str().unwrap(), entry["text"].as_str().unwrap()))
         .collect()
 }

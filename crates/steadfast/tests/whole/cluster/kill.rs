@@ -1,5 +1,6 @@
 //! kill -9, and orderly stops, of one node of two under load.
 
+use crate::cluster::fewer_trials;
 use crate::cluster::judge::{Figures, arrivals, downs, judge, messages};
 use crate::cluster::load::{GROUPS, Load, Told};
 use crate::cluster::nodes::Cluster;
@@ -13,10 +14,10 @@ const SENDERS: usize = 4;
 const TRIALS_EACH: u64 = 6;
 
 /// Runs so many trials, each `TRIALS_EACH` on one cluster.
-fn on_clusters(mut trial: impl FnMut(&Cluster, u64)) {
-    for first in (0..trials()).step_by(usize::try_from(TRIALS_EACH).unwrap()) {
+fn on_clusters(trials: u64, mut trial: impl FnMut(&Cluster, u64)) {
+    for first in (0..trials).step_by(usize::try_from(TRIALS_EACH).unwrap()) {
         let cluster = Cluster::start(2);
-        (first..trials().min(first + TRIALS_EACH)).for_each(|seed| trial(&cluster, seed));
+        (first..trials.min(first + TRIALS_EACH)).for_each(|seed| trial(&cluster, seed));
     }
 }
 
@@ -24,7 +25,7 @@ fn on_clusters(mut trial: impl FnMut(&Cluster, u64)) {
 fn a_node_killed_right_after_its_yes_loses_nothing() {
     within(|| {
         let (mut total, mut level) = (Figures::default(), Duration::ZERO);
-        on_clusters(|cluster, seed| {
+        on_clusters(trials(), |cluster, seed| {
             let (figures, took) = kill_trial(cluster, seed);
             total += figures;
             level = level.max(took);
@@ -42,10 +43,7 @@ fn kill_trial(cluster: &Cluster, seed: u64) -> (Figures, Duration) {
     let mut chance = Chance(seed);
     let victim = usize::from(chance.below(2) == 1);
     let load = Load::new(cluster, &format!("kill {seed}"));
-    std::thread::scope(|scope| {
-        let load = &load;
-        (0..SENDERS).for_each(|sender| drop(scope.spawn(move || load.send(sender))));
-        scope.spawn(move || load.acknowledge(seed));
+    load.during_with_acknowledgements(SENDERS, seed, || {
         std::thread::sleep(Duration::from_millis(chance.below(600)));
         // What it sends in half of the trials arrives, but it does not live to hear so.
         if chance.below(2) == 0 {
@@ -56,7 +54,6 @@ fn kill_trial(cluster: &Cluster, seed: u64) -> (Figures, Duration) {
         cluster.nodes[victim].kill();
         cluster.sink.answer(cluster.lan.side(victim));
         std::thread::sleep(Duration::from_millis(chance.below(1200)));
-        load.end();
     });
     let told = load.told();
     cluster.settle();
@@ -92,14 +89,14 @@ fn nothing_again(cluster: &Cluster, told: &Told, before: usize, seed: u64) {
 fn an_orderly_stop_repeats_nothing() {
     within(|| {
         let (mut total, mut down) = (Figures::default(), 0);
-        on_clusters(|cluster, seed| {
+        on_clusters(fewer_trials(), |cluster, seed| {
             let (figures, others) = stop_trial(cluster, seed);
             total += figures;
             down += others;
         });
         println!(
             "figure: SIGTERM under load: {} trials, {total}; peers declared down otherwise: {down}",
-            trials()
+            fewer_trials()
         );
     });
 }
@@ -108,23 +105,21 @@ fn an_orderly_stop_repeats_nothing() {
 fn stop_trial(cluster: &Cluster, seed: u64) -> (Figures, usize) {
     let mut chance = Chance(seed ^ 0x5709);
     let victim = usize::from(chance.below(2) == 1);
-    let downs_before = downs(&cluster.nodes[1 - victim]).len();
+    let downs_before = downs(cluster).len();
     let load = Load::new(cluster, &format!("stop {seed}"));
-    std::thread::scope(|scope| {
-        let load = &load;
-        (0..SENDERS).for_each(|sender| drop(scope.spawn(move || load.send(sender))));
+    load.during(SENDERS, || {
         std::thread::sleep(Duration::from_millis(200 + chance.below(600)));
         let status = cluster.nodes[victim].stop();
         assert!(status.success(), "seed {seed}: {status}: {}", cluster.nodes[victim].said());
         std::thread::sleep(Duration::from_millis(chance.below(400)));
-        load.end();
     });
     cluster.settle();
     cluster.run(victim);
     cluster.level();
     cluster.settle();
     let figures = judge(cluster, &load.told(), &format!("seed {seed}"));
-    let seen = downs(&cluster.nodes[1 - victim]);
+    let seen = downs(cluster);
+    // Of the node that stopped it is true.
     let others = (seen.len() - downs_before).saturating_sub(1);
     // A machine too busy to run both nodes may make one think the other dead; then marks are right.
     assert!(

@@ -48,18 +48,32 @@ pub(crate) struct Load<'c> {
     over: AtomicBool,
 }
 
+/// Ends the clients' work when it goes out of scope.
+struct Over<'l>(&'l AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 impl<'c> Load<'c> {
     pub(crate) fn new(cluster: &'c Cluster, name: &str) -> Self {
         let rest = Duration::from_millis(20); // A few hundred alerts a trial can be looked through.
         Self { cluster, name: name.to_owned(), rest, told: Mutex::default(), over: AtomicBool::new(false) }
     }
 
-    /// No client begins another alert.
-    pub(crate) fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
+    /// So many clients send while `meanwhile` is done; when it returns, none begins another alert.
+    pub(crate) fn during<T>(&self, senders: usize, meanwhile: impl FnOnce() -> T) -> T {
+        std::thread::scope(|scope| {
+            // Also if it panics: the scope waits for its threads.
+            let _over = Over(&self.over);
+            (0..senders).for_each(|sender| drop(scope.spawn(move || self.send(sender))));
+            meanwhile()
+        })
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
@@ -68,7 +82,7 @@ impl<'c> Load<'c> {
     }
 
     /// Sends one alert after the other, each until it is answered, trying all nodes in turn.
-    pub(crate) fn send(&self, sender: usize) {
+    fn send(&self, sender: usize) {
         let count = self.cluster.nodes.len();
         for number in 0.. {
             let order = (0..count).map(|step| (sender + number + step) % count);
@@ -123,8 +137,22 @@ impl<'c> Load<'c> {
         true
     }
 
+    /// The same, and somebody acknowledges meanwhile.
+    pub(crate) fn during_with_acknowledgements<T>(
+        &self,
+        senders: usize,
+        seed: u64,
+        meanwhile: impl FnOnce() -> T,
+    ) -> T {
+        std::thread::scope(|scope| {
+            let _over = Over(&self.over);
+            scope.spawn(move || self.acknowledge(seed));
+            self.during(senders, meanwhile)
+        })
+    }
+
     /// Acknowledges every other alert or so, at any node that takes it.
-    pub(crate) fn acknowledge(&self, seed: u64) {
+    fn acknowledge(&self, seed: u64) {
         let mut chance = Chance(seed ^ 0xACED);
         let mut seen = BTreeSet::new();
         while !self.is_over() {

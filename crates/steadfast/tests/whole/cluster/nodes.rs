@@ -4,12 +4,10 @@
 
 use crate::site::PATIENCE;
 use lab::{Lan, Process, Sink};
-use node::init::{self, Plan};
-use node::join::{self, Admission};
-use node::members::{self, MemberForm};
+use node::init;
 use serde_json::{Value, json};
-use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
@@ -42,12 +40,22 @@ pub(crate) struct Cluster {
     pub(crate) sink: Sink,
     pub(crate) lan: Lan,
     pub(crate) room: tempfile::TempDir,
+    /// Who was declared down before all were level for the first time.
+    pub(crate) founding: Mutex<BTreeSet<String>>,
 }
 
 impl Cluster {
     /// So many nodes that run and are level.
     pub(crate) fn start(count: usize) -> Self {
         let cluster = Self::made(count, |_| String::new(), |_| None);
+        cluster.run_all();
+        cluster
+    }
+
+    /// Two that are patient with each other: if one declares the other down, it is not because the machine under the
+    /// test is busy.
+    pub(crate) fn patient() -> Self {
+        let cluster = Self::made(2, |_| "down_after = \"5s\"\n".to_owned(), |_| None);
         cluster.run_all();
         cluster
     }
@@ -63,84 +71,74 @@ impl Cluster {
         // One more machine than nodes: strangers and copies come from there.
         let lan = Lan::new(count + 1).unwrap();
         let sink = Sink::start(lan.outside()).unwrap();
-        let mut cluster = Self { nodes: Vec::new(), sink, lan, room };
-        let folders: Vec<PathBuf> = (0..count)
-            .map(|at| place(at).unwrap_or_else(|| cluster.room.path().to_owned()).join(NAMES[at]))
-            .collect();
-        let token = cluster.furnish(&folders, keys);
-        let ca = std::fs::read(folders[0].join(init::CA_FILE)).expect("init made it");
-        let client = client(&ca);
-        for (number, folder) in folders.into_iter().enumerate() {
-            let log = cluster.room.path().join(format!("{}.log", NAMES[number]));
-            let side = cluster.lan.side(number);
-            cluster.nodes.push(Node {
-                number,
-                folder,
-                side,
-                log,
-                token: token.clone(),
-                process: Mutex::new(None),
-                client: client.clone(),
-                environment: Vec::new(),
-            });
-        }
+        let room_of = |at: usize| place(at).unwrap_or_else(|| room.path().to_owned());
+        let nodes = (0..count).map(|number| Node {
+            number,
+            folder: room_of(number).join(NAMES[number]),
+            side: lan.side(number),
+            log: room.path().join(format!("{}.log", NAMES[number])),
+            token: String::new(),
+            process: Mutex::new(None),
+            client: client(&[]),
+            environment: Vec::new(),
+        });
+        let mut cluster = Self { nodes: nodes.collect(), sink, lan, room, founding: Mutex::default() };
+        cluster.furnish(keys);
         cluster
     }
 
-    /// Makes the folders as `init` on the first machine and `join` on the others leave them.
-    fn furnish(&self, folders: &[PathBuf], keys: impl Fn(usize) -> String) -> String {
-        let [first, others @ ..] = folders else { panic!("a cluster has a node") };
-        let made = init::init(first, &self.plan(0, &keys(0))).expect("the folder is new");
+    /// Makes the folders by the commands that an operator types: `init` on the first machine, and `join` with a
+    /// token of the first on each other.
+    fn furnish(&mut self, keys: impl Fn(usize) -> String) {
+        let first = &self.nodes[0].folder;
+        self.execute(0, &["init", "--name", NAMES[0]], true);
         let file = first.join(init::FIRST_DIRECTORY_FILE);
         let text = std::fs::read_to_string(&file).expect("init made it") + &directory(self.sink.address());
         std::fs::write(&file, text).expect("the folder can be written");
-        let ids: Vec<_> = std::iter::once(members::node_id(first).unwrap().expect("init drew one"))
-            .chain(others.iter().map(|_| join::draw_node().unwrap()))
-            .collect();
-        let forms: Vec<MemberForm> =
-            ids.iter().enumerate().map(|(at, id)| self.form(at, &id.to_string())).collect();
-        let read: Vec<_> = forms.iter().map(|form| form.read().unwrap()).collect();
-        members::write(first, &read).unwrap();
-        let text = |name: &str| std::fs::read_to_string(first.join(name)).expect("init made it");
-        for (at, folder) in others.iter().enumerate().map(|(at, folder)| (at + 1, folder)) {
-            let admission = Admission {
-                ca: text(init::CA_FILE),
-                ca_key: Some(text(node::pki::CA_KEY_FILE)),
-                link_key: text(init::LINK_KEY_FILE).trim().to_owned(),
-                letter: forms[at].letter,
-                rank: forms[at].rank,
-                role: "member".to_owned(),
-                members: forms.clone(),
-            };
-            let plan = self.plan(at, &keys(at));
-            join::settle(folder, &plan, ids[at], &admission, Some(&made.token)).unwrap();
+        complete(first, &format!("addresses = [\"{}\"]\n{}", self.reached(0), keys(0)));
+        let ca = std::fs::read(first.join(init::CA_FILE)).expect("init made it");
+        let admin = first.join(init::ADMIN_TOKEN_FILE);
+        let token = std::fs::read_to_string(&admin).expect("init made it").trim().to_owned();
+        let client = client(&ca);
+        for node in &mut self.nodes {
+            (node.client, node.token) = (client.clone(), token.clone());
         }
-        made.token
+        self.run(0);
+        for at in 1..self.nodes.len() {
+            let invitation = self.execute(0, &["token", "create"], false);
+            let (reached, admin) = (self.reached(at), admin.display().to_string());
+            let join = [
+                "join",
+                invitation.trim(),
+                "--name",
+                NAMES[at],
+                "--address",
+                &reached,
+                "--admin-token",
+                &admin,
+            ];
+            self.execute(at, &join, true);
+            complete(&self.nodes[at].folder, &keys(at));
+        }
+        self.nodes[0].stop();
     }
 
-    fn plan(&self, at: usize, keys: &str) -> Plan {
-        let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-        let names = [self.lan.side(at), self.lan.address(at)].map(|ip| ip.to_string());
-        Plan {
-            letter: letter(at),
-            api: any(API),
-            ingest: Some(any(INGEST)),
-            alternative_names: names.to_vec(),
-            more: node_file(keys),
-            ..Plan::new(base::Name::new(NAMES[at]).unwrap())
-        }
+    /// Where peers reach a node.
+    fn reached(&self, at: usize) -> String {
+        format!("{}:{PEERS}", self.lan.address(at))
     }
 
-    fn form(&self, at: usize, id: &str) -> MemberForm {
-        MemberForm {
-            id: id.to_owned(),
-            name: NAMES[at].to_owned(),
-            letter: letter(at),
-            role: "member".to_owned(),
-            rank: u16::try_from(at).unwrap(),
-            addresses: vec![format!("{}:{PEERS}", self.lan.address(at))],
-            api: format!("https://{}:{API}", self.lan.address(at)),
+    /// Runs a command to its end at a node's machine; one that makes a folder is told where to listen.
+    fn execute(&self, at: usize, words: &[&str], makes: bool) -> String {
+        let mut command = program(&self.nodes[at].folder, words);
+        if makes {
+            command.args(["--listen", &format!("0.0.0.0:{API}"), "--ingest", &format!("0.0.0.0:{INGEST}")]);
+            command.args(["--reached-as", &self.lan.side(at).to_string()]);
         }
+        let done = self.lan.at(at, &command).output().expect("the program runs");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{words:?}: {said}");
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     /// Starts all nodes, and waits until they are level.
@@ -148,6 +146,7 @@ impl Cluster {
         self.nodes.iter().for_each(|node| self.spawn(node));
         self.nodes.iter().for_each(Node::until_ready);
         self.level();
+        *self.founding.lock().unwrap() = super::judge::all_downs(self);
     }
 
     /// Starts a node again, and waits until it answers.
@@ -348,16 +347,12 @@ pub(crate) fn program(folder: &Path, words: &[&str]) -> Command {
     command
 }
 
+/// A client that trusts this authority, or nobody yet.
 fn client(ca: &[u8]) -> reqwest::blocking::Client {
     drop(rustls::crypto::ring::default_provider().install_default()); // Once for a process is enough.
-    let ca = reqwest::Certificate::from_pem(ca).expect("it is a certificate");
-    let client =
-        reqwest::blocking::Client::builder().tls_certs_only([ca]).timeout(PATIENCE).no_proxy().build();
+    let ca = reqwest::Certificate::from_pem_bundle(ca).expect("these are certificates");
+    let client = reqwest::blocking::Client::builder().tls_certs_only(ca).timeout(PATIENCE).no_proxy().build();
     client.expect("a client can be made")
-}
-
-fn letter(at: usize) -> char {
-    ['A', 'B', 'C', 'D', 'E'][at]
 }
 
 /// Of a node as another one sees it.
@@ -372,11 +367,16 @@ fn is_due(alert: &Value) -> bool {
     waits || alert["progress"]["waiting"] != 0
 }
 
-/// What stands in a node file besides what `init` writes.
-fn node_file(keys: &str) -> String {
-    let mut text = String::from("[selection]\ncool_down_min = \"500ms\"\ncool_down_max = \"1s\"\n");
-    write!(text, "[cluster]\nlisten = \"0.0.0.0:{PEERS}\"\n{keys}\n").unwrap();
-    text + "[[providers]]\nname = \"hook-1\"\nchannel = \"webhook\"\nconnections = 8\n"
+/// Adds to a node file what it is to do differently, and how to notify.
+fn complete(folder: &Path, keys: &str) {
+    let file = folder.join(node::config::NODE_FILE);
+    let text = std::fs::read_to_string(&file).expect("init or join made it");
+    let head = "\n[cluster]\n";
+    assert!(text.contains(head), "{text}");
+    let text = text.replacen(head, &format!("{head}{keys}\n"), 1)
+        + "\n[selection]\ncool_down_min = \"500ms\"\ncool_down_max = \"1s\"\n\
+           [[providers]]\nname = \"hook-1\"\nchannel = \"webhook\"\nconnections = 8\n";
+    std::fs::write(&file, text).expect("the folder can be written");
 }
 
 /// Everybody is told by webhook. The crew escalates to ben; nobody stands behind the others.
@@ -393,7 +393,7 @@ fn directory(sink: SocketAddr) -> String {
          [groups.crew]\ntitle = \"Crew\"\nmembers = [\"anna\", \"cleo\"]\npolicy = \"hurried\"\n\
          [groups.pumps]\ntitle = \"Pumps\"\nmembers = [\"dora\"]\npolicy = \"calm\"\n\
          [groups.office]\ntitle = \"Office\"\nmembers = [\"emil\", \"anna\"]\npolicy = \"patient\"\n\
-         [policies.hurried]\nmode = \"basic\"\n[[policies.hurried.steps]]\nafter = \"1500ms\"\nto = [\"ben\"]\n\
+         [policies.hurried]\nmode = \"basic\"\n[[policies.hurried.steps]]\nafter = \"800ms\"\nto = [\"ben\"]\n\
          [policies.patient]\nmode = \"basic\"\n[[policies.patient.steps]]\nafter = \"6s\"\nto = [\"ben\"]\n\
          [policies.calm]\nmode = \"basic\"\n"
     )

@@ -1,9 +1,10 @@
 //! Links that are cut: both ways, one way, and one of three.
 
+use crate::cluster::fewer_trials;
 use crate::cluster::judge::{Figures, arrivals, downs, judge, messages};
 use crate::cluster::load::{GROUPS, Load};
 use crate::cluster::nodes::{Cluster, Node};
-use crate::site::{Chance, PATIENCE, trials};
+use crate::site::{Chance, PATIENCE};
 use lab::within;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -18,10 +19,10 @@ fn both_sides_of_a_cut_deliver_and_agree_after_it() {
         let cluster = Cluster::start(2);
         let acknowledged = acknowledge_on_one_side(&cluster);
         let mut total = Figures::default();
-        for seed in 0..trials() {
+        for seed in 0..fewer_trials() {
             total += cut_trial(&cluster, seed);
         }
-        println!("figure: cut between two: {} trials, {total}, at most 2 of each", trials());
+        println!("figure: cut between two: {} trials, {total}, at most 2 of each", fewer_trials());
         assert_never_escalated(&cluster, &acknowledged);
     });
 }
@@ -30,18 +31,15 @@ fn both_sides_of_a_cut_deliver_and_agree_after_it() {
 fn cut_trial(cluster: &Cluster, seed: u64) -> Figures {
     let mut chance = Chance(seed ^ 0xC07);
     let load = Load::new(cluster, &format!("cut {seed}"));
-    std::thread::scope(|scope| {
-        let load = &load;
-        (0..2).for_each(|sender| drop(scope.spawn(move || load.send(sender))));
+    load.during(2, || {
         std::thread::sleep(Duration::from_millis(chance.below(400)));
         cluster.lan.cut(0, 1).unwrap();
         std::thread::sleep(Duration::from_millis(chance.below(800)));
-        post_to_both(load, &format!("cut {seed} both early"));
+        post_to_both(&load, &format!("cut {seed} both early"));
         cluster.nodes[0].sees(&cluster.nodes[1], "down");
         cluster.nodes[1].sees(&cluster.nodes[0], "down");
-        post_to_both(load, &format!("cut {seed} both late"));
+        post_to_both(&load, &format!("cut {seed} both late"));
         std::thread::sleep(Duration::from_millis(chance.below(800)));
-        load.end();
     });
     // Some heal in the middle of what each side does, some after it.
     if chance.below(2) == 0 {
@@ -129,7 +127,7 @@ fn a_link_that_carries_one_way_delays_nobody_and_loses_nothing() {
     within(|| {
         let cluster = Cluster::start(2);
         let (mut total, mut slowest) = (Figures::default(), Duration::ZERO);
-        for seed in 0..trials() {
+        for seed in 0..fewer_trials() {
             let deaf = usize::try_from(seed % 2).unwrap();
             let (figures, waited) = one_way_trial(&cluster, seed, deaf);
             total += figures;
@@ -137,7 +135,7 @@ fn a_link_that_carries_one_way_delays_nobody_and_loses_nothing() {
         }
         println!(
             "figure: one-way link: {} trials, {total}; the longest wait for a yes was {} ms",
-            trials(),
+            fewer_trials(),
             slowest.as_millis()
         );
     });
@@ -146,15 +144,12 @@ fn a_link_that_carries_one_way_delays_nobody_and_loses_nothing() {
 fn one_way_trial(cluster: &Cluster, seed: u64, deaf: usize) -> (Figures, Duration) {
     let mut chance = Chance(seed ^ 0x01);
     let load = Load::new(cluster, &format!("one way {seed}"));
-    std::thread::scope(|scope| {
-        let load = &load;
-        (0..2).for_each(|sender| drop(scope.spawn(move || load.send(sender))));
+    load.during(2, || {
         std::thread::sleep(Duration::from_millis(chance.below(300)));
         cluster.lan.cut_one_way(1 - deaf, deaf).unwrap();
         cluster.nodes[0].sees(&cluster.nodes[1], "down");
         cluster.nodes[1].sees(&cluster.nodes[0], "down");
         std::thread::sleep(Duration::from_millis(chance.below(500)));
-        load.end();
     });
     cluster.settle();
     cluster.lan.heal(0, 1).unwrap();
@@ -170,7 +165,7 @@ fn of_three_nodes_with_one_bad_link_nobody_sends_twice() {
     within(|| {
         let cluster = Cluster::start(3);
         let mut total = Figures::default();
-        for seed in 0..trials() {
+        for seed in 0..fewer_trials() {
             let before: usize = unexpected(&cluster);
             let figures = bad_link_trial(&cluster, seed);
             let others = unexpected(&cluster) - before;
@@ -179,31 +174,27 @@ fn of_three_nodes_with_one_bad_link_nobody_sends_twice() {
         }
         println!(
             "figure: three nodes with one bad link: {} trials, {total}; nodes declared down besides: {}",
-            trials(),
+            fewer_trials(),
             unexpected(&cluster)
         );
     });
 }
 
-/// How often a node whose links are whole was declared down, or declared another one down.
+/// How often the node whose links are whole was declared down, or declared another one down.
 fn unexpected(cluster: &Cluster) -> usize {
-    let [_, _, east] = &cluster.nodes[..] else { return 0 };
-    let of_east = downs(east).into_iter();
-    of_east.filter(|down| down.contains("east")).count()
+    let east = node::members::node_id(&cluster.nodes[2].folder).unwrap().expect("the folder says it");
+    downs(cluster).iter().filter(|down| down.contains(&east.to_string())).count()
 }
 
 fn bad_link_trial(cluster: &Cluster, seed: u64) -> Figures {
     let mut chance = Chance(seed ^ 0x3);
     let load = Load::new(cluster, &format!("bad link {seed}"));
-    std::thread::scope(|scope| {
-        let load = &load;
-        (0..3).for_each(|sender| drop(scope.spawn(move || load.send(sender))));
+    load.during(3, || {
         std::thread::sleep(Duration::from_millis(chance.below(300)));
         cluster.lan.cut(0, 1).unwrap();
         cluster.nodes[0].sees(&cluster.nodes[1], "down");
         cluster.nodes[1].sees(&cluster.nodes[0], "down");
         std::thread::sleep(Duration::from_millis(chance.below(600)));
-        load.end();
     });
     if chance.below(2) == 0 {
         cluster.settle();
