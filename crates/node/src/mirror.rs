@@ -165,10 +165,13 @@ pub(crate) fn join(shipments: &mut Vec<(NodeId, Shipment)>, to: NodeId, shipment
     shipments.push((to, shipment));
 }
 
+/// The end of one log: the place of the first record, and the bytes of all.
+type Recent = (u64, VecDeque<Arc<[u8]>>);
+
 /// The bytes of what was written lately, by log.
 #[derive(Default)]
 struct Tail {
-    logs: BTreeMap<LogId, (u64, VecDeque<Arc<[u8]>>)>,
+    logs: BTreeMap<LogId, Recent>,
     order: VecDeque<LogId>,
     bytes: usize,
 }
