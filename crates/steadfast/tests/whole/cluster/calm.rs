@@ -2,7 +2,7 @@
 //! that was away has to catch up with.
 
 use crate::cluster::judge::{arrivals, downs, judge, messages};
-use crate::cluster::load::{GROUPS, Load};
+use crate::cluster::load::{Load, PUMPS};
 use crate::cluster::nodes::Cluster;
 use crate::site::PATIENCE;
 use lab::within;
@@ -56,11 +56,10 @@ fn without_faults_each_message_goes_out_once_although_both_nodes_were_told() {
 
 /// The same notice to both nodes, as Prometheus does, at one first and at once at the other.
 fn post_to_both(load: &Load<'_>, number: usize, first: usize) {
-    let (group, people) = GROUPS[1];
     let summary = format!("calm {number}");
-    let notice = json!({"summary": summary, "to": [group], "labels": {"instance": number.to_string()}});
+    let notice = json!({"summary": summary, "to": [PUMPS.name], "labels": {"instance": number.to_string()}});
     for node in [first, 1 - first] {
-        while !load.try_one(&summary, &notice, people, node, None) {}
+        while !load.try_one(&summary, &notice, PUMPS, node, None) {}
     }
 }
 

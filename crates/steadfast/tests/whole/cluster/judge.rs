@@ -3,12 +3,13 @@
 //! A message is known by its alert's summary and its recipient, not by its identity: the twins of one notice have
 //! several.
 
-use crate::cluster::load::Told;
+use crate::cluster::load::{Told, Yes};
 use crate::cluster::nodes::Cluster;
+use crate::site::PATIENCE;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One notification as it arrived.
 #[derive(Clone, Debug)]
@@ -87,16 +88,10 @@ impl std::fmt::Display for Figures {
 
 /// Holds what arrived against what was promised: nothing is lost, and every repeat is marked and has its cause.
 pub(crate) fn judge(cluster: &Cluster, told: &Told, what: &str) -> Figures {
+    until_delivered(cluster, told, what);
+    cluster.settle();
     let arrived = arrivals(cluster);
     let by_message = messages(&arrived);
-    for (summary, yes) in &told.yes {
-        for person in yes.people {
-            let message = (summary.clone(), (*person).to_owned());
-            // Acknowledged before it went out, it need not be sent.
-            let excused = || told.tried.contains(summary) && is_acknowledged(cluster, &yes.code);
-            assert!(by_message.contains_key(&message) || excused(), "{what}: {message:?} is lost: {yes:?}");
-        }
-    }
     not_after_acknowledgement(&arrived, told, what);
     let ours = |summary: &str| told.yes.contains_key(summary) || told.tried.contains(summary);
     let trail = Trail::read(cluster);
@@ -110,6 +105,34 @@ pub(crate) fn judge(cluster: &Cluster, told: &Told, what: &str) -> Figures {
         }
     }
     figures
+}
+
+/// Waits until everybody was told of every alert that was answered yes.
+fn until_delivered(cluster: &Cluster, told: &Told, what: &str) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let arrived = arrivals(cluster);
+        let Some((message, yes)) = first_missing(cluster, told, &messages(&arrived)) else { return };
+        assert!(Instant::now() < until, "{what}: {message:?} is lost: {yes:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn first_missing<'t>(
+    cluster: &Cluster,
+    told: &'t Told,
+    arrived: &BTreeMap<Message, Vec<&Arrived>>,
+) -> Option<(Message, &'t Yes)> {
+    for (summary, yes) in &told.yes {
+        let asked = told.tried.contains(summary);
+        let messages = yes.people(asked).map(|person| (summary.clone(), person.to_owned()));
+        let missing = messages.into_iter().find(|message| !arrived.contains_key(message));
+        // Acknowledged before it went out, it need not be sent.
+        if let Some(message) = missing.filter(|_| !(asked && is_acknowledged(cluster, &yes.code))) {
+            return Some((message, yes));
+        }
+    }
+    None
 }
 
 fn is_acknowledged(cluster: &Cluster, code: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::cluster::fewer_trials;
 use crate::cluster::judge::{Figures, arrivals, downs, judge, messages};
-use crate::cluster::load::{GROUPS, Load, Told};
+use crate::cluster::load::{CREW, Load, PUMPS, Told};
 use crate::cluster::nodes::Cluster;
 use crate::site::{Chance, trials};
 use lab::within;
@@ -49,8 +49,9 @@ fn kill_trial(cluster: &Cluster, seed: u64) -> (Figures, Duration) {
         if chance.below(2) == 0 {
             cluster.sink.stall(cluster.lan.side(victim));
         }
-        // Two steps and one person, in turn: what is killed is now the middle of one, now of the other.
-        assert!(load.insist(&format!("kill {seed} last"), GROUPS[usize::from(seed % 3 == 0)], &[victim]));
+        // What is killed is now the middle of two steps, now that of one.
+        let group = if seed % 3 == 0 { PUMPS } else { CREW };
+        assert!(load.insist(&format!("kill {seed} last"), group, &[victim]));
         cluster.nodes[victim].kill();
         cluster.sink.answer(cluster.lan.side(victim));
         std::thread::sleep(Duration::from_millis(chance.below(1200)));

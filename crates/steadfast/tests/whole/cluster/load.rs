@@ -10,8 +10,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Groups that alerts are for, and who is told first.
-pub(crate) const GROUPS: [(&str, &[&str]); 2] = [("crew", &["anna", "cleo"]), ("pumps", &["dora"])];
+/// A group that alerts are for.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    /// Who is told first.
+    people: &'static [&'static str],
+    /// Who is told if nobody of them acknowledges.
+    then: &'static [&'static str],
+}
+
+/// One that escalates, and one that does not.
+pub(crate) const CREW: &Group = &Group { name: "crew", people: &["anna", "cleo"], then: &["ben"] };
+pub(crate) const PUMPS: &Group = &Group { name: "pumps", people: &["dora"], then: &[] };
+/// Both, to be taken in turn.
+pub(crate) const GROUPS: [&Group; 2] = [CREW, PUMPS];
 
 /// An alert that was answered yes.
 #[derive(Clone, Debug)]
@@ -20,8 +33,15 @@ pub(crate) struct Yes {
     pub(crate) by: usize,
     pub(crate) code: String,
     pub(crate) copies: u64,
-    /// Who is to be told at least.
-    pub(crate) people: &'static [&'static str],
+    group: &'static Group,
+}
+
+impl Yes {
+    /// Who is to be told; `asked` if somebody tried to acknowledge.
+    pub(crate) fn people(&self, asked: bool) -> impl Iterator<Item = &'static str> {
+        let then = if asked { &[] } else { self.group.then };
+        self.group.people.iter().chain(then).copied()
+    }
 }
 
 /// What clients were told.
@@ -86,9 +106,9 @@ impl<'c> Load<'c> {
         let count = self.cluster.nodes.len();
         for number in 0.. {
             let order = (0..count).map(|step| (sender + number + step) % count);
-            let (group, people) = GROUPS[number % GROUPS.len()];
+            let group = GROUPS[number % GROUPS.len()];
             let summary = format!("{} {sender}-{number}", self.name);
-            if !self.insist(&summary, (group, people), &order.collect::<Vec<_>>()) || self.is_over() {
+            if !self.insist(&summary, group, &order.collect::<Vec<_>>()) || self.is_over() {
                 return;
             }
             std::thread::sleep(self.rest);
@@ -96,15 +116,10 @@ impl<'c> Load<'c> {
     }
 
     /// Sends one alert to one node after the other until one says yes; false if the load is over before.
-    pub(crate) fn insist(
-        &self,
-        summary: &str,
-        (group, people): (&str, &'static [&'static str]),
-        order: &[usize],
-    ) -> bool {
-        let notice = json!({"summary": summary, "to": [group]});
+    pub(crate) fn insist(&self, summary: &str, group: &'static Group, order: &[usize]) -> bool {
+        let notice = json!({"summary": summary, "to": [group.name]});
         for node in order.iter().cycle() {
-            if self.try_one(summary, &notice, people, *node, Some(summary)) {
+            if self.try_one(summary, &notice, group, *node, Some(summary)) {
                 return true;
             }
             if self.is_over() {
@@ -119,7 +134,7 @@ impl<'c> Load<'c> {
         &self,
         summary: &str,
         notice: &Value,
-        people: &'static [&'static str],
+        group: &'static Group,
         node: usize,
         key: Option<&str>,
     ) -> bool {
@@ -132,7 +147,7 @@ impl<'c> Load<'c> {
         let mut told = self.told.lock().expect("no client panicked");
         told.slowest = told.slowest.max(begun.elapsed());
         let code = answer["code"].as_str().expect("a yes has a code").to_owned();
-        let yes = Yes { by: node, code, copies: answer["copies"].as_u64().expect("a yes says it"), people };
+        let yes = Yes { by: node, code, copies: answer["copies"].as_u64().expect("a yes says it"), group };
         told.yes.insert(summary.to_owned(), yes);
         true
     }

@@ -2,7 +2,7 @@
 
 use crate::cluster::fewer_trials;
 use crate::cluster::judge::{Figures, arrivals, downs, judge, messages};
-use crate::cluster::load::{GROUPS, Load};
+use crate::cluster::load::{Load, PUMPS};
 use crate::cluster::nodes::{Cluster, Node};
 use crate::site::{Chance, PATIENCE};
 use lab::within;
@@ -59,10 +59,9 @@ fn cut_trial(cluster: &Cluster, seed: u64) -> Figures {
 
 /// The same notice at each node, as Prometheus posts it.
 fn post_to_both(load: &Load<'_>, summary: &str) {
-    let (group, people) = GROUPS[1];
-    let notice = json!({"summary": summary, "to": [group], "dedup_key": summary});
+    let notice = json!({"summary": summary, "to": [PUMPS.name], "dedup_key": summary});
     for node in [0, 1] {
-        assert!(load.try_one(summary, &notice, people, node, None), "{summary}: node {node} says no");
+        assert!(load.try_one(summary, &notice, PUMPS, node, None), "{summary}: node {node} says no");
     }
 }
 
@@ -71,7 +70,7 @@ fn once_more(cluster: &Cluster, seed: u64) {
     let load = Load::new(cluster, &format!("healed {seed}"));
     let summaries = [0, 1].map(|node| format!("healed {seed} at {node}"));
     for (node, summary) in summaries.iter().enumerate() {
-        assert!(load.insist(summary, GROUPS[1], &[node]));
+        assert!(load.insist(summary, PUMPS, &[node]));
     }
     post_to_both(&load, &format!("healed {seed} both"));
     cluster.settle();

@@ -2,7 +2,7 @@
 
 use crate::cluster::fewer_trials;
 use crate::cluster::judge::{Figures, arrivals, downs, judge};
-use crate::cluster::load::{GROUPS, Load};
+use crate::cluster::load::{CREW, GROUPS, Load};
 use crate::cluster::nodes::{Cluster, Node};
 use crate::site::Chance;
 use lab::within;
@@ -73,7 +73,7 @@ fn the_standby_takes_over_from_an_active_node_that_is_killed() {
             load.during(4, || {
                 std::thread::sleep(Duration::from_millis(chance.below(500)));
                 let at = usize::try_from(seed % 2).unwrap();
-                assert!(load.insist(&format!("failover {seed} last"), GROUPS[0], &[at]));
+                assert!(load.insist(&format!("failover {seed} last"), CREW, &[at]));
                 cluster.nodes[active].kill();
                 std::thread::sleep(Duration::from_millis(chance.below(800)));
             });

@@ -2,7 +2,7 @@
 
 use crate::cluster::fewer_trials;
 use crate::cluster::judge::{arrivals, downs, judge, messages};
-use crate::cluster::load::{GROUPS, Load};
+use crate::cluster::load::{CREW, Load};
 use crate::cluster::nodes::Cluster;
 use crate::mailbox::peers;
 use crate::site::{PATIENCE, SmallDisk};
@@ -24,10 +24,9 @@ fn with_one_disk_full_the_other_node_accepts_on() {
             until_full(&cluster);
             // What the node held in reserve is gone as well: not even a peer's records find room.
             fill(&disk.path().join("rest"));
-            let (group, people) = GROUPS[0];
             for number in 0..20 {
                 let summary = format!("disk full, to the other {number}");
-                assert!(load.insist(&summary, (group, people), &[0]));
+                assert!(load.insist(&summary, CREW, &[0]));
             }
         });
         let told = load.told();
@@ -122,7 +121,7 @@ fn a_clock_that_is_a_day_ahead_hurries_and_expires_nothing() {
             let load = Load::new(&cluster, "clock");
             let begun = Instant::now();
             for number in 0..5 {
-                assert!(load.insist(&format!("clock {number}"), GROUPS[0], &[victim]));
+                assert!(load.insist(&format!("clock {number}"), CREW, &[victim]));
             }
             assert!(cluster.sink.wait("clock", 10, PATIENCE).len() >= 10, "the first step");
             cluster.nodes[victim].kill();
