@@ -1,6 +1,6 @@
 """A mail server for the whole-system tests, on aiosmtpd: one that we did not write.
 
-usage: mailbox.py [PORT]
+usage: mailbox.py [PORT [HOST]]
 
 Prints its port, then one JSON line for each mail, before it is answered: what was told as taken is told here.
 The recipient's local part asks for a fault at RCPT: soft (451), hard (550); after the final dot: drop.
@@ -42,8 +42,9 @@ class Box:
 async def main():
     box = Box()
     port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    host = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
     make = lambda: SMTP(box, enable_SMTPUTF8=True)
-    listener = await asyncio.get_running_loop().create_server(make, "127.0.0.1", port)
+    listener = await asyncio.get_running_loop().create_server(make, host, port)
     print(listener.sockets[0].getsockname()[1], flush=True)
     await listener.serve_forever()
 

@@ -8,6 +8,7 @@ mod calm;
 mod judge;
 mod kill;
 mod load;
+mod mail;
 mod nodes;
 mod parted;
 mod passive;

@@ -65,9 +65,18 @@ impl Mailbox {
 
     /// Opens it at a port; 0 is a free one.
     pub(crate) fn open_at(peers: &std::path::Path, port: u16) -> Self {
+        Self::listen(peers, port, "127.0.0.1")
+    }
+
+    /// Opens it at a free port of this address.
+    pub(crate) fn open_on(peers: &std::path::Path, host: std::net::IpAddr) -> Self {
+        Self::listen(peers, 0, &host.to_string())
+    }
+
+    fn listen(peers: &std::path::Path, port: u16, host: &str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/mailbox.py");
         let mut server = Command::new(peers.join("venv/bin/python"))
-            .args([script, &port.to_string()])
+            .args([script, &port.to_string(), host])
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()

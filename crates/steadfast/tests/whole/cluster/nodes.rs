@@ -387,14 +387,17 @@ fn directory(sink: SocketAddr) -> String {
              addresses = [{{ channel = \"webhook\", value = \"http://{sink}/\" }}]\n"
         )
     };
+    let frida = "[recipients.frida]\ntitle = \"Frida\"\naddresses = [{ channel = \"mail\", value = \"frida@plant.example\" }]\n";
     let people: String = ["anna", "ben", "cleo", "dora", "emil"].map(person).concat();
     format!(
-        "{people}\
+        "{people}{frida}\
          [groups.crew]\ntitle = \"Crew\"\nmembers = [\"anna\", \"cleo\"]\npolicy = \"hurried\"\n\
          [groups.pumps]\ntitle = \"Pumps\"\nmembers = [\"dora\"]\npolicy = \"calm\"\n\
          [groups.office]\ntitle = \"Office\"\nmembers = [\"emil\", \"anna\"]\npolicy = \"patient\"\n\
          [policies.hurried]\nmode = \"basic\"\n[[policies.hurried.steps]]\nafter = \"800ms\"\nto = [\"ben\"]\n\
          [policies.patient]\nmode = \"basic\"\n[[policies.patient.steps]]\nafter = \"6s\"\nto = [\"ben\"]\n\
+         [groups.letters]\ntitle = \"Letters\"\nmembers = [\"anna\"]\npolicy = \"post\"\n\
+         [policies.post]\nmode = \"basic\"\n[[policies.post.steps]]\nafter = \"3s\"\nto = [\"frida\"]\n\
          [policies.calm]\nmode = \"basic\"\n"
     )
 }
