@@ -18,16 +18,14 @@ pub(crate) fn owner(node: &Node, alert: AlertId) -> (LogId, Title) {
     let covers = |claim: &Claim| claim.log == alert.0.log && (claim.from..claim.upto).contains(&alert.0.seq);
     let mut best = (0, alert.0.log, Title::Accepted);
     for (id, entry) in &node.rows {
-        match &entry.record {
-            Record::Claim(claim) if covers(claim) => {
-                best = best.max((claim.epoch, id.log, Title::Claimed));
-            }
-            Record::Release { to, claims } => {
-                for claim in claims.iter().filter(|claim| covers(claim)) {
-                    best = best.max((claim.epoch, *to, Title::Released));
-                }
-            }
-            _ => (),
+        if let Record::Claim(claim) = &entry.record
+            && covers(claim)
+        {
+            best = best.max((claim.epoch, id.log, Title::Claimed));
+        }
+        if let Record::Release { to, claims } = &entry.record {
+            let released = claims.iter().filter(|claim| covers(claim));
+            best = released.fold(best, |best, claim| best.max((claim.epoch, *to, Title::Released)));
         }
     }
     (best.1, best.2)

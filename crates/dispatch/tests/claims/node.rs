@@ -5,17 +5,17 @@
 //! and each step of each is taken once: that is what makes a search of the real machine affordable.
 
 use crate::laws;
-use base::{AlertId, BootId, Digest, Hasher, LogId, Mono, NodeId, Now, RecordId, Wall};
+use base::{AlertId, BootId, Digest, Hasher, LogId, Mono, NodeId, NotificationId, Now, RecordId, Wall};
 use dispatch::directory::Directory;
-use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Via};
+use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Send, Via};
 use dispatch::state::State;
 use dispatch::{
     Answer, Delivery, Dispatch, Effect, Identity, Input, Order, Past, PeerEvent, ProviderSpec, Settings,
-    Snapshot, Ticket,
+    Ticket,
 };
-use ownership::{Heartbeat, Hello, Member, Range, Role, Rules, Shipment, Timings};
+use ownership::{Heartbeat, Hello, Member, PeerView, Range, Role, Rules, Shipment, Timings};
 use selection::Timing;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Which node: 0 is A.
@@ -49,7 +49,7 @@ pub(crate) enum Message {
 }
 
 /// Something that happens to one node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     Hear {
         from: Ix,
@@ -81,10 +81,18 @@ pub(crate) struct Node {
     pub(crate) in_flight: Vec<Arc<Delivery>>,
 }
 
+/// A message that is about to be given to a provider.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced {
+    pub(crate) alert: AlertId,
+    notification: NotificationId,
+}
+
 /// A message that a provider was given.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Handed {
     pub(crate) alert: AlertId,
+    pub(crate) notification: NotificationId,
     pub(crate) marked: bool,
 }
 
@@ -93,6 +101,7 @@ pub(crate) struct Handed {
 pub(crate) struct Turn {
     pub(crate) node: u32,
     pub(crate) sends: Vec<(Ix, Lane, u32)>,
+    pub(crate) announced: Vec<Announced>,
     pub(crate) handed: Vec<Handed>,
     /// Alerts whose senders heard yes, with the copies that they were promised.
     pub(crate) answered: Vec<(AlertId, u8)>,
@@ -103,10 +112,10 @@ pub(crate) struct Turn {
 /// All nodes and messages that occurred, and every step that was taken.
 pub(crate) struct Kept {
     pub(crate) nodes: Vec<Node>,
-    by_digest: HashMap<Digest, u32>,
+    by_digest: BTreeMap<Digest, u32>,
     pub(crate) messages: Vec<Message>,
-    messages_by_digest: HashMap<Digest, u32>,
-    turns: HashMap<(u32, Step, u64), Arc<Turn>>,
+    messages_by_digest: BTreeMap<Digest, u32>,
+    turns: BTreeMap<(u32, Step, u64), Arc<Turn>>,
     book: Arc<Directory>,
     provider: ProviderSpec,
     timings: Timings,
@@ -155,10 +164,10 @@ impl Kept {
         let (provider, _) = crate::notation::provider(&["smtp", "mail"]).expect("a provider");
         Self {
             nodes: Vec::new(),
-            by_digest: HashMap::new(),
+            by_digest: BTreeMap::new(),
             messages: Vec::new(),
-            messages_by_digest: HashMap::new(),
-            turns: HashMap::new(),
+            messages_by_digest: BTreeMap::new(),
+            turns: BTreeMap::new(),
             book: Arc::new(book()),
             provider,
             timings,
@@ -298,7 +307,8 @@ impl Kept {
                         turn.fault = laws::must_not_send(node, &delivery);
                     }
                     let marked = delivery.repeat.is_some();
-                    turn.handed.push(Handed { alert: delivery.alert_id, marked });
+                    let (alert, notification) = (delivery.alert_id, delivery.notification);
+                    turn.handed.push(Handed { alert, notification, marked });
                     node.in_flight.push(Arc::new(*delivery));
                 }
                 Effect::Answer { answer, .. } => {
@@ -313,7 +323,6 @@ impl Kept {
                     self.send(to, Lane::Bulk, message, turn);
                 }
                 Effect::Ship { shipment: Shipment::Snapshot, .. } | Effect::Merge { .. } => {
-                    let _: Option<Snapshot> = None;
                     unreachable!("every log is kept whole")
                 }
                 Effect::Forget { .. } => (),
@@ -353,10 +362,29 @@ impl Node {
         Hasher::new("node").text(&core).bytes(&self.sum.to_le_bytes()).finish()
     }
 
+    /// What it knows of a peer.
+    pub(crate) fn view(&self, peer: NodeId, at: u64) -> Option<PeerView> {
+        self.core.cluster(now(at)).peers.remove(&peer)
+    }
+
+    /// Where this boot announced the same, if that has no outcome yet.
+    pub(crate) fn under_way(&self, announced: &Announced) -> Option<RecordId> {
+        let open = self.core.state().open.get(&announced.alert)?;
+        let attempts = &open.facts.sent.get(&announced.notification)?.attempts;
+        let mine = attempts.iter().find(|attempt| attempt.intent.log == self.me && attempt.outcome.is_none());
+        mine.map(|attempt| attempt.intent)
+    }
+
     fn append(&mut self, id: RecordId, entry: Entry, turn: &mut Turn) {
         self.sum ^= row_digest(id, &entry);
         if turn.fault.is_none() {
             turn.fault = laws::must_not_announce(self, id, &entry);
+        }
+        if let Record::Intent { alert, sends } = &entry.record
+            && id.log == self.me
+        {
+            let announced = |send: &Send| Announced { alert: *alert, notification: send.notification };
+            turn.announced.extend(sends.iter().map(announced));
         }
         self.rows.insert(id, Arc::new(entry));
     }

@@ -2,8 +2,7 @@
 
 use crate::node::Kept;
 use crate::world::{Event, Fault, Scene, World};
-use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What a search found.
 pub(crate) struct Found {
@@ -26,13 +25,15 @@ type Origin = (u32, Option<Event>);
 pub(crate) fn search(scene: &Scene, states: usize) -> Found {
     let mut kept = Kept::new(scene.timings, scene.rules);
     let first = World::new(&mut kept, scene);
-    let mut seen: HashMap<u64, usize> = HashMap::from([(first.digest(), 0)]);
+    let mut seen: BTreeMap<u64, usize> = BTreeMap::from([(first.digest(), 0)]);
     let mut origins: Vec<Origin> = vec![(0, None)];
     let mut queues: Vec<VecDeque<(World, u32, usize)>> = vec![VecDeque::from([(first.clone(), 0, 0)])];
     let (mut deepest, mut ended, mut bound) = (0, 0, 0);
     let mut fault = None;
     'all: while bound < queues.len() && origins.len() < states {
-        while let Some((world, at, depth)) = queues[bound].pop_front() {
+        while let Some((world, at, depth)) =
+            if scene.deep { queues[bound].pop_back() } else { queues[bound].pop_front() }
+        {
             if seen.get(&world.digest()).is_some_and(|cost| *cost < bound) {
                 continue; // It was reached for less meanwhile.
             }
@@ -69,7 +70,12 @@ pub(crate) fn search(scene: &Scene, states: usize) -> Found {
         }
         bound += 1;
     }
-    let whole = queues.iter().all(VecDeque::is_empty);
+    let whole = match bound {
+        _ if *whole => "all".into(),
+        0 => "some of those without overtaking,".into(),
+        1 => "all without overtaking,".into(),
+        bound => format!("all with less than {bound} overtakings,"),
+    };
     let told = fault.map(|(why, at, event)| (why, tell(&mut kept, scene, first, &path(&origins, at, event))));
     Found { states: seen.len(), deepest, ended, nodes: kept.nodes.len(), bound, whole, fault: told }
 }
@@ -91,7 +97,9 @@ fn tell(kept: &mut Kept, scene: &Scene, first: World, path: &[Event]) -> Vec<Str
         let told = world.tell(kept, *event);
         match world.after(kept, scene, *event) {
             Ok(next) => {
-                lines.push(format!("{told}{}", world.tell_change(kept, &next)));
+                let change = world.tell_change(kept, &next);
+                let colon = if change.is_empty() { "" } else { ": " };
+                lines.push(format!("{told}{colon}{change}"));
                 world = next;
             }
             Err(why) => lines.push(format!("{told}; and there: {why}")),
@@ -101,17 +109,14 @@ fn tell(kept: &mut Kept, scene: &Scene, first: World, path: &[Event]) -> Vec<Str
 }
 
 /// Searches, and prints what was looked at.
-pub(crate) fn look(scene: &Scene) -> Found {
+#[expect(clippy::print_stdout, reason = "how far a search went is what it is run for")]
+pub(crate) fn look(scene: &Scene, rules: &str) -> Found {
     let states = std::env::var("STEADFAST_STATES").ok().and_then(|text| text.parse().ok());
-    let began = Instant::now();
     let found = search(scene, states.unwrap_or(scene.states));
     let Found { states, deepest, ended, nodes, bound, whole, fault } = &found;
     let whole = if *whole { "all".into() } else { format!("all below {bound} overtakings,") };
-    let name = scene.name;
-    let took = began.elapsed().as_millis();
-    println!(
-        "{name}: {whole} {states} states, {deepest} deep, {ended} run to their ends, {nodes} nodes, {took} ms"
-    );
+    let name = format!("{}, {rules}", scene.name);
+    println!("{name}: {whole} {states} states, {deepest} deep, {ended} run to their ends, {nodes} nodes");
     if let Some((why, path)) = fault {
         println!("{name}: {why}\n  {}", path.join("\n  "));
     }

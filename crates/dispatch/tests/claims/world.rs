@@ -1,10 +1,11 @@
 //! Three nodes, what is on its way between them, and what may happen next.
 
 use crate::laws;
-use crate::node::{Ix, Kept, Lane, Message, NODES, Step, Turn, kind, letter};
-use base::{AlertId, NotificationId};
+use crate::node::{Announced, Handed, Ix, Kept, Lane, NODES, Step, Turn, letter};
+use base::AlertId;
 use dispatch::record::Record;
-use ownership::{Rules, Timings};
+use dispatch::state::{Open, Sent};
+use ownership::{Condition, Rules, Timings};
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
@@ -12,7 +13,30 @@ const A: Ix = 0;
 /// The pairs of nodes.
 const PAIRS: [(Ix, Ix); 3] = [(0, 1), (0, 2), (1, 2)];
 
+/// How far the alerts have come when a search begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// They were just posted to A.
+    Posted,
+    /// B and C have them on disk; A does not know that yet.
+    Mirrored,
+    /// A was the first to send, everybody knows that, the provider works at it, and the network is cut.
+    Sent,
+    /// A was told that the provider took it, and so was this peer of A, alone.
+    DoneKnownTo(Ix),
+}
+
+/// When A dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dies {
+    Never,
+    AtAnyMoment,
+    /// Before anything else happens, with all that it had not sent off.
+    AtOnce,
+}
+
 /// What a search looks at.
+#[expect(clippy::struct_excessive_bools, reason = "a row of independent switches is what it is")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scene {
     pub(crate) name: &'static str,
@@ -21,17 +45,23 @@ pub(crate) struct Scene {
     pub(crate) rules: Rules,
     /// How often the clock reaches a deadline on one path.
     pub(crate) ticks: u8,
-    /// A dies, at any moment.
-    pub(crate) dies: bool,
+    /// Where it begins.
+    pub(crate) start: Start,
+    /// A dies.
+    pub(crate) dies: Dies,
     /// Its peers notice it as soon as their connections break, or by the silence alone.
     pub(crate) resets: bool,
     /// A starts again after it died.
     pub(crate) restarts: bool,
-    /// These pairs cannot reach each other, from any moment to any later one.
+    /// These pairs cannot reach each other, from some moment to any later one.
     pub(crate) cut: &'static [(Ix, Ix)],
+    /// Follows each path to its end before it looks at others: for scenes that are long.
+    pub(crate) deep: bool,
+    /// Whose disk is slow.
+    pub(crate) slow: Option<Ix>,
     /// Somebody asks A for a switch-over, at any moment.
     pub(crate) switches: bool,
-    /// Who could be told how many states to look at.
+    /// How many states to look at.
     pub(crate) states: usize,
 }
 
@@ -54,16 +84,16 @@ pub(crate) enum Event {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Way {
-    from: Ix,
-    to: Ix,
-    lane: Lane,
+pub(crate) struct Way {
+    pub(crate) from: Ix,
+    pub(crate) to: Ix,
+    pub(crate) lane: Lane,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Letter {
-    way: Way,
-    message: u32,
+pub(crate) struct Letter {
+    pub(crate) way: Way,
+    pub(crate) message: u32,
     /// It was under way already when the clock last moved.
     old: bool,
 }
@@ -73,6 +103,7 @@ struct Letter {
 pub(crate) struct Tally {
     pub(crate) alert: AlertId,
     copies: u8,
+    sent: bool,
     unmarked: u8,
     accepted: bool,
 }
@@ -88,9 +119,9 @@ enum Once {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct World {
-    at: u64,
+    pub(crate) at: u64,
     ticks: u8,
-    nodes: [u32; NODES],
+    pub(crate) nodes: [u32; NODES],
     linked: [bool; 3],
     /// Of A: alive, dead, or alive again.
     death: Once,
@@ -98,7 +129,9 @@ pub(crate) struct World {
     switched: bool,
     /// Some claim was not confirmed before its time was over.
     waited: bool,
-    letters: Vec<Letter>,
+    /// Nothing of A arrives after its death.
+    abrupt: bool,
+    pub(crate) letters: Vec<Letter>,
     tallies: Vec<Tally>,
 }
 
@@ -121,6 +154,7 @@ impl World {
             cut: Once::NotYet,
             switched: false,
             waited: false,
+            abrupt: scene.dies == Dies::AtOnce,
             letters: Vec::new(),
             tallies: Vec::new(),
         };
@@ -143,7 +177,40 @@ impl World {
         }
         world.ticks = 0;
         world.waited = false;
+        world.begin(kept, scene).expect("nothing is wrong yet");
         world
+    }
+
+    /// Brings the alerts to where the scene begins.
+    fn begin(&mut self, kept: &mut Kept, scene: &Scene) -> Result<(), Fault> {
+        let records = |world: &mut Self, kept: &mut Kept, to| {
+            world.deliver(kept, Way { from: A, to, lane: Lane::Bulk })
+        };
+        match scene.start {
+            Start::Posted => (),
+            Start::Mirrored => {
+                for ix in [1, 2] {
+                    records(self, kept, ix)?;
+                    self.step(kept, ix, Step::Sync)?;
+                }
+            }
+            Start::Sent => {
+                self.calm(kept)?;
+                self.cut(kept, scene)?;
+            }
+            Start::DoneKnownTo(ix) => {
+                self.calm(kept)?;
+                self.step(kept, A, Step::Report(0))?;
+                self.step(kept, A, Step::Sync)?;
+                records(self, kept, ix)?;
+                self.step(kept, ix, Step::Sync)?;
+            }
+        }
+        if scene.dies == Dies::AtOnce {
+            self.death = Once::Now;
+            self.letters.retain(|letter| letter.way.to != A && letter.way.from != A);
+        }
+        Ok(())
     }
 
     pub(crate) fn digest(&self) -> u64 {
@@ -171,23 +238,27 @@ impl World {
             }
             last = Some(*way);
         }
-        for ix in self.living() {
-            let node = kept.node(self.nodes[ix]);
-            events.extend((0..node.in_flight.len()).map(|which| Event::Report(ix, which)));
-        }
         events
+    }
+
+    /// What the providers may take now.
+    fn reports(&self, kept: &Kept) -> Vec<Event> {
+        let busy = |ix: Ix| kept.node(self.nodes[ix]).in_flight.len();
+        self.living().flat_map(|ix| (0..busy(ix)).map(move |which| Event::Report(ix, which))).collect()
     }
 
     /// Everything that may happen now, with what it costs of the bound: nothing, if it comes as it does where
     /// disks and networks are quick and fair, or goes wrong by itself; one, if it overtakes something.
     pub(crate) fn events(&self, kept: &Kept, scene: &Scene) -> Vec<(Event, usize)> {
-        let quiet = self.quiet_events(kept);
+        let mut quiet = self.quiet_events(kept);
+        let slow = |event: &mut Event| matches!(event, Event::Sync(ix) if scene.slow == Some(*ix));
+        let late: Vec<Event> = quiet.extract_if(.., slow).collect();
         let busy = usize::from(!quiet.is_empty());
         let mut events: Vec<(Event, usize)> =
             quiet.into_iter().enumerate().map(|(at, event)| (event, at.min(1))).collect();
         let fates = self.fates(scene).into_iter().map(|event| (event, 0));
-        let others = self.others(scene).into_iter().map(|event| (event, busy));
-        events.extend(fates.chain(others));
+        let reports = self.reports(kept).into_iter().chain(late).map(|event| (event, busy));
+        events.extend(fates.chain(reports).chain(self.others(scene, busy)));
         events
     }
 
@@ -199,11 +270,8 @@ impl World {
     /// What happens at any moment.
     fn fates(&self, scene: &Scene) -> Vec<Event> {
         let mut events = Vec::new();
-        if scene.dies && self.death == Once::NotYet {
+        if scene.dies == Dies::AtAnyMoment && self.death == Once::NotYet {
             events.push(Event::Die);
-        }
-        if !scene.cut.is_empty() && self.cut == Once::NotYet {
-            events.push(Event::Cut);
         }
         if scene.switches && !self.switched && self.death == Once::NotYet {
             events.push(Event::SwitchOver);
@@ -211,23 +279,29 @@ impl World {
         events
     }
 
-    /// What comes later than what is under way, as a rule.
-    fn others(&self, scene: &Scene) -> Vec<Event> {
+    /// What comes later than what is under way, as a rule, with what it costs.
+    fn others(&self, scene: &Scene, busy: usize) -> Vec<(Event, usize)> {
         let mut events = Vec::new();
         if self.death == Once::Now && scene.resets {
             let unaware = [1, 2].into_iter().filter(|ix| self.linked[pair(A, *ix)]);
             events.extend(unaware.map(Event::Notice));
         }
+        events.extend(self.missing_links(scene));
+        let mut events: Vec<_> =
+            events.into_iter().enumerate().map(|(at, event)| (event, busy.max(at.min(1)))).collect();
+        let late = busy.max(events.len().min(1));
         if self.death == Once::Now && scene.restarts {
-            events.push(Event::Restart);
+            events.push((Event::Restart, busy));
+        }
+        if !scene.cut.is_empty() && self.cut == Once::NotYet {
+            events.push((Event::Cut, busy));
         }
         if self.cut == Once::Now {
-            events.push(Event::Heal);
+            events.push((Event::Heal, busy));
         }
-        events.extend(self.missing_links(scene));
         let punctual = self.letters.iter().all(|letter| !letter.old);
         if self.ticks < scene.ticks && punctual {
-            events.push(Event::Tick);
+            events.push((Event::Tick, late));
         }
         events
     }
@@ -265,12 +339,7 @@ impl World {
                 world.step(kept, A, Step::Restart)?;
             }
             Event::Link(one, other) => world.link(kept, one, other)?,
-            Event::Cut => {
-                world.cut = Once::Now;
-                for (one, other) in scene.cut {
-                    world.unlink(kept, *one, *other)?;
-                }
-            }
+            Event::Cut => world.cut(kept, scene)?,
             Event::Heal => world.cut = Once::Over,
             Event::SwitchOver => {
                 world.switched = true;
@@ -278,16 +347,15 @@ impl World {
             }
             Event::Tick => world.tick(kept)?,
         }
-        world.check(kept)?;
         Ok(world)
     }
 
     fn step(&mut self, kept: &mut Kept, ix: Ix, step: Step) -> Result<(), Fault> {
         let turn = kept.step(self.nodes[ix], step, self.at);
-        self.follow(ix, &turn)
+        self.follow(kept, ix, &turn)
     }
 
-    fn follow(&mut self, ix: Ix, turn: &Turn) -> Result<(), Fault> {
+    fn follow(&mut self, kept: &Kept, ix: Ix, turn: &Turn) -> Result<(), Fault> {
         self.nodes[ix] = turn.node;
         for (to, lane, message) in &turn.sends {
             if self.linked[pair(ix, *to)] && self.alive(*to) {
@@ -303,12 +371,20 @@ impl World {
         if let Some(fault) = &turn.fault {
             return Err(format!("{}: {fault}", letter(ix)));
         }
+        for announced in &turn.announced {
+            self.must_be_alone(kept, ix, announced)?;
+        }
         for handed in &turn.handed {
+            let cut = self.cut;
             let tally = self.tally(handed.alert);
             tally.unmarked += u8::from(!handed.marked);
-            if tally.unmarked > 1 {
+            // Who was cut off cannot know what the others sent meanwhile; else the repetition itself is marked.
+            let late = cut == Once::NotYet && tally.sent && !handed.marked;
+            tally.sent = true;
+            if tally.unmarked > 1 || late {
                 return Err(format!("{}: {} is sent again, unmarked", letter(ix), handed.alert));
             }
+            self.must_be_new(kept, ix, handed)?;
         }
         Ok(())
     }
@@ -316,7 +392,7 @@ impl World {
     fn tally(&mut self, alert: AlertId) -> &mut Tally {
         let at = self.tallies.iter().position(|tally| tally.alert == alert);
         let at = at.unwrap_or_else(|| {
-            self.tallies.push(Tally { alert, copies: 0, unmarked: 0, accepted: false });
+            self.tallies.push(Tally { alert, copies: 0, sent: false, unmarked: 0, accepted: false });
             self.tallies.len() - 1
         });
         &mut self.tallies[at]
@@ -347,6 +423,11 @@ impl World {
         Ok(())
     }
 
+    fn cut(&mut self, kept: &mut Kept, scene: &Scene) -> Result<(), Fault> {
+        self.cut = Once::Now;
+        scene.cut.iter().try_for_each(|(one, other)| self.unlink(kept, *one, *other))
+    }
+
     fn link(&mut self, kept: &mut Kept, one: Ix, other: Ix) -> Result<(), Fault> {
         self.linked[pair(one, other)] = true;
         self.step(kept, one, Step::Connected(other))?;
@@ -371,20 +452,49 @@ impl World {
         Ok(())
     }
 
-    /// Law 1: who can hear each other do not send the same at once.
-    fn check(&self, kept: &Kept) -> Result<(), Fault> {
-        for (one, other) in PAIRS {
-            if !self.linked[pair(one, other)] || !self.alive(one) || self.waited {
-                continue;
-            }
-            let (mine, theirs) = (kept.node(self.nodes[one]), kept.node(self.nodes[other]));
-            let sends = |id: NotificationId| theirs.in_flight.iter().any(|other| other.notification == id);
-            if let Some(both) = mine.in_flight.iter().find(|delivery| sends(delivery.notification)) {
-                let (one, other) = (letter(one), letter(other));
-                return Err(format!("{one} and {other} send {} at once", both.alert_id));
+    /// Law 1: nobody announces what another announced that it hears and that has no outcome yet, if it knows that,
+    /// or could: they are level with each other, and no claim was acted upon unconfirmed.
+    fn must_be_alone(&self, kept: &Kept, ix: Ix, announced: &Announced) -> Result<(), Fault> {
+        for other in self.living().filter(|other| *other != ix && self.linked[pair(ix, *other)]) {
+            let Some(intent) = kept.node(self.nodes[other]).under_way(announced) else { continue };
+            let knows = kept.node(self.nodes[ix]).rows.contains_key(&intent);
+            let hears = self.knows_as(kept, ix, other, &[Condition::Up, Condition::CatchingUp]);
+            if knows && hears || self.are_level(kept, ix, other) && !self.waited {
+                return Err(format!("{} sends {} while {} does", letter(ix), announced.alert, letter(other)));
             }
         }
         Ok(())
+    }
+
+    /// Law 6: nobody begins to send what another that is level with it knows to be done since the beginning.
+    fn must_be_new(&self, kept: &Kept, ix: Ix, handed: &Handed) -> Result<(), Fault> {
+        let knows = |other: &Ix| {
+            let node = kept.node(self.nodes[*other]);
+            let sent = |open: &Open| open.facts.sent.get(&handed.notification).is_some_and(Sent::concluded);
+            node.core
+                .state()
+                .open
+                .get(&handed.alert)
+                .map_or_else(|| node.rows.contains_key(&handed.alert.0), sent)
+        };
+        let level = |other: &Ix| self.are_level(kept, ix, *other);
+        let mut others = self.living().filter(|other| *other != ix && self.linked[pair(ix, *other)]);
+        if self.waited || !self.abrupt || !others.any(|other| knows(&other) && level(&other)) {
+            return Ok(());
+        }
+        Err(format!("{} sends {}, and a peer that is level knows that it is done", letter(ix), handed.alert))
+    }
+
+    fn are_level(&self, kept: &Kept, one: Ix, other: Ix) -> bool {
+        let up = |one, other| self.knows_as(kept, one, other, &[Condition::Up]);
+        up(one, other) && up(other, one)
+    }
+
+    /// One knows the other's present boot to be so.
+    fn knows_as(&self, kept: &Kept, one: Ix, other: Ix, conditions: &[Condition]) -> bool {
+        let boot = kept.node(self.nodes[other]).me;
+        let view = kept.node(self.nodes[one]).view(boot.node, self.at);
+        view.is_some_and(|view| conditions.contains(&view.condition) && view.boot == Some(boot))
     }
 
     /// Everything that is under way arrives, in a fixed order.
@@ -394,8 +504,15 @@ impl World {
             match event {
                 Event::Deliver(from, to, lane) => self.deliver(kept, Way { from, to, lane })?,
                 Event::Sync(ix) => self.step(kept, ix, Step::Sync)?,
-                Event::Report(ix, which) => self.step(kept, ix, Step::Report(which))?,
-                _ => unreachable!("nothing else goes on by itself"),
+                Event::Report(..)
+                | Event::Die
+                | Event::Notice(_)
+                | Event::Restart
+                | Event::Link(..)
+                | Event::Cut
+                | Event::Heal
+                | Event::SwitchOver
+                | Event::Tick => unreachable!("nothing else goes on by itself"),
             }
         }
         Err("the nodes do not come to rest".into())
@@ -420,12 +537,15 @@ impl World {
         }
         for _ in 0..60 {
             world.calm(kept)?;
+            if let Some(Event::Report(ix, which)) = world.reports(kept).first().copied() {
+                world.step(kept, ix, Step::Report(which))?;
+                continue;
+            }
             let idle = |ix: Ix| kept.node(world.nodes[ix]).core.state().open.is_empty();
             if world.living().all(idle) {
                 return world.judge(kept);
             }
             world.tick(kept)?;
-            world.check(kept)?;
         }
         Err("an alert is never concluded".into())
     }
@@ -446,63 +566,5 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    /// An event in words, as seen from the state before it.
-    pub(crate) fn tell(&self, kept: &Kept, event: Event) -> String {
-        match event {
-            Event::Deliver(from, to, lane) => {
-                let way = Way { from, to, lane };
-                let message =
-                    self.letters.iter().find(|letter| letter.way == way).map(|letter| letter.message);
-                let what = message.map_or_else(String::new, |message| describe(kept.message(message)));
-                format!("{} hears from {}: {what}", letter(to), letter(from))
-            }
-            Event::Sync(ix) => format!("{}'s disk has all that it wrote", letter(ix)),
-            Event::Report(ix, _) => format!("the provider takes what {} sent", letter(ix)),
-            Event::Die => "A dies".into(),
-            Event::Notice(ix) => format!("{} learns that A's process is gone", letter(ix)),
-            Event::Restart => "A starts again".into(),
-            Event::Link(one, other) => format!("{} and {} are connected", letter(one), letter(other)),
-            Event::Cut => "the network is cut".into(),
-            Event::Heal => "the network is whole again".into(),
-            Event::SwitchOver => "somebody asks A to hand over".into(),
-            Event::Tick => "time passes to the next deadline".into(),
-        }
-    }
-
-    /// What changed between this state and the next, in words.
-    pub(crate) fn tell_change(&self, kept: &Kept, next: &Self) -> String {
-        let mut told = String::new();
-        if next.at != self.at {
-            told += &format!("; it is {} ms", next.at);
-        }
-        for ix in 0..NODES {
-            let (before, after) = (kept.node(self.nodes[ix]), kept.node(next.nodes[ix]));
-            for (id, entry) in after.rows.iter().filter(|(id, _)| !before.rows.contains_key(id)) {
-                if id.log == after.me {
-                    told += &format!("; {} writes {id} {}", letter(ix), kind(&entry.record));
-                }
-            }
-            for delivery in after.in_flight.iter().filter(|new| !before.in_flight.contains(new)) {
-                let marked = if delivery.repeat.is_some() { ", marked" } else { "" };
-                told += &format!("; {} SENDS {}{marked}", letter(ix), delivery.alert_id);
-            }
-        }
-        told
-    }
-}
-
-fn describe(message: &Message) -> String {
-    match message {
-        Message::Hello(_) => "hello".into(),
-        Message::Beat(beat) => {
-            let logs: Vec<String> = beat.durable.iter().map(|(log, upto)| format!("{log}<{upto}")).collect();
-            format!("durable {}", logs.join(" "))
-        }
-        Message::Records { log, first, entries } => {
-            let kinds: Vec<String> = entries.iter().map(|entry| kind(&entry.record)).collect();
-            format!("{log} from {first}: {}", kinds.join(", "))
-        }
     }
 }
