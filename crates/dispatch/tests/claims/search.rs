@@ -70,12 +70,7 @@ pub(crate) fn search(scene: &Scene, states: usize) -> Found {
         }
         bound += 1;
     }
-    let whole = match bound {
-        _ if *whole => "all".into(),
-        0 => "some of those without overtaking,".into(),
-        1 => "all without overtaking,".into(),
-        bound => format!("all with less than {bound} overtakings,"),
-    };
+    let whole = queues.iter().all(VecDeque::is_empty);
     let told = fault.map(|(why, at, event)| (why, tell(&mut kept, scene, first, &path(&origins, at, event))));
     Found { states: seen.len(), deepest, ended, nodes: kept.nodes.len(), bound, whole, fault: told }
 }
@@ -114,7 +109,12 @@ pub(crate) fn look(scene: &Scene, rules: &str) -> Found {
     let states = std::env::var("STEADFAST_STATES").ok().and_then(|text| text.parse().ok());
     let found = search(scene, states.unwrap_or(scene.states));
     let Found { states, deepest, ended, nodes, bound, whole, fault } = &found;
-    let whole = if *whole { "all".into() } else { format!("all below {bound} overtakings,") };
+    let whole = match bound {
+        _ if *whole => "all".into(),
+        0 => "some of those without overtaking,".into(),
+        1 => "all without overtaking,".into(),
+        bound => format!("all with less than {bound} overtakings,"),
+    };
     let name = format!("{}, {rules}", scene.name);
     println!("{name}: {whole} {states} states, {deepest} deep, {ended} run to their ends, {nodes} nodes");
     if let Some((why, path)) = fault {
