@@ -50,7 +50,7 @@ fn kill_trial(cluster: &Cluster, seed: u64) -> (Figures, Duration) {
             cluster.sink.stall(cluster.lan.side(victim));
         }
         // What is killed is now the middle of two steps, now that of one.
-        let group = if seed % 3 == 0 { PUMPS } else { CREW };
+        let group = if seed.is_multiple_of(3) { PUMPS } else { CREW };
         assert!(load.insist(&format!("kill {seed} last"), group, &[victim]));
         cluster.nodes[victim].kill();
         cluster.sink.answer(cluster.lan.side(victim));

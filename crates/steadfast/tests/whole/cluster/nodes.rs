@@ -104,21 +104,21 @@ impl Cluster {
             (node.client, node.token) = (client.clone(), token.clone());
         }
         self.run(0);
-        for at in 1..self.nodes.len() {
+        for (at, node) in self.nodes.iter().enumerate().skip(1) {
             let invitation = self.execute(0, &["token", "create"], false);
             let (reached, admin) = (self.reached(at), admin.display().to_string());
             let join = [
                 "join",
                 invitation.trim(),
                 "--name",
-                NAMES[at],
+                NAMES[node.number],
                 "--address",
                 &reached,
                 "--admin-token",
                 &admin,
             ];
             self.execute(at, &join, true);
-            complete(&self.nodes[at].folder, &keys(at));
+            complete(&node.folder, &keys(at));
         }
         self.nodes[0].stop();
     }

@@ -104,19 +104,7 @@ fn speak(stream: TcpStream, whose: &Node, node: &Node, words: &[u8]) -> Result<V
 
 /// TLS as a peer begins it, then these words.
 fn converse(tap: &mut Tap, whose: &Node, node: &Node, words: &[u8]) -> Result<Vec<u8>> {
-    let pem = |node: &Node, name: &str| CertificateDer::from_pem_file(node.folder.join(name));
-    let mut roots = rustls::RootCertStore::empty();
-    let ca = pem(whose, node::pki::CA_FILE).expect("init made it");
-    roots.add(ca).expect("a certificate");
-    let key =
-        PrivateKeyDer::from_pem_file(node.folder.join(node::pki::PEER_KEY_FILE)).expect("the node made it");
-    let own = pem(node, node::pki::PEER_FILE).expect("the node made it");
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-    let mut config = config.with_client_auth_cert(vec![own], key).expect("they belong together");
-    config.alpn_protocols = vec![b"steadfast/2".to_vec()];
-    let id = node::members::node_id(&whose.folder).unwrap().expect("the folder says it");
-    let name = ServerName::try_from(format!("node-{id}.steadfast.internal")).expect("a name");
-    let mut session = rustls::ClientConnection::new(Arc::new(config), name).map_err(std::io::Error::other)?;
+    let mut session = session(whose, node);
     while session.is_handshaking() {
         session.complete_io(tap)?;
     }
@@ -125,4 +113,21 @@ fn converse(tap: &mut Tap, whose: &Node, node: &Node, words: &[u8]) -> Result<Ve
     let length = rustls::Stream::new(&mut session, tap).read(&mut answer)?;
     answer.truncate(length);
     if answer.is_empty() { Err(std::io::Error::other("closed")) } else { Ok(answer) }
+}
+
+/// The client's side of a connection to the door of `whose`, with the certificate of `node`.
+fn session(whose: &Node, node: &Node) -> rustls::ClientConnection {
+    let pem = |node: &Node, name: &str| CertificateDer::from_pem_file(node.folder.join(name));
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = pem(whose, node::pki::CA_FILE).expect("init made it");
+    roots.add(ca).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(node.folder.join(node::pki::PEER_KEY_FILE));
+    let own = pem(node, node::pki::PEER_FILE).expect("the node made it");
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+    let config = config.with_client_auth_cert(vec![own], key.expect("the node made it"));
+    let mut config = config.expect("they belong together");
+    config.alpn_protocols = vec![b"steadfast/2".to_vec()];
+    let id = node::members::node_id(&whose.folder).unwrap().expect("the folder says it");
+    let name = ServerName::try_from(format!("node-{id}.steadfast.internal")).expect("a name");
+    rustls::ClientConnection::new(Arc::new(config), name).expect("a session needs no network")
 }

@@ -33,7 +33,7 @@ fn upgrade(cluster: &Cluster, at: usize, new: bool, round: usize) -> Figures {
     let node = &cluster.nodes[at];
     load.during(4, || {
         std::thread::sleep(Duration::from_millis(200));
-        if round % 2 == 0 {
+        if round.is_multiple_of(2) {
             node.kill();
         } else {
             assert!(node.stop().success(), "{}", node.said());
