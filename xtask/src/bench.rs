@@ -6,6 +6,7 @@
 mod accept;
 mod alertmanager;
 mod child;
+mod cluster;
 pub(crate) mod load;
 mod mail;
 mod mass;
@@ -64,6 +65,10 @@ const PARTS: &[Part] = &[
     Part { name: "mail", run: mail::run },
     Part { name: "mass", run: mass::run },
     Part { name: "start", run: start::run },
+    Part { name: "pair", run: cluster::accepts },
+    Part { name: "rejoin", run: cluster::rejoin },
+    Part { name: "takeover", run: cluster::takeover },
+    Part { name: "once", run: cluster::once },
 ];
 
 /// Measures the parts named, or all; a part that cannot be measured does not stop the others.

@@ -91,7 +91,8 @@ impl Way {
         let before = child::resident(server.pid())?;
         let body = |number: usize| alertmanager::alerts(number, self.each).into_bytes();
         let Self { connections, requests, .. } = *self;
-        let measured = Load { at, path: "/api/v2/alerts", connections, requests, body: &body }.run()?;
+        let measured =
+            Load { at, path: "/api/v2/alerts", connections, requests, body: &body, says: "" }.run()?;
         let sent = hooks.received();
         hooks.wait(self.alerts(), PATIENCE)?;
         Ok(Figures { measured, sent, grown: child::resident(server.pid())?.saturating_sub(before) })

@@ -45,9 +45,7 @@ impl Child {
         at: SocketAddr,
         patience: Duration,
     ) -> Result<Self, String> {
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().map_err(|why| format!("{name} could not be started: {why}"))?;
-        let mut child = Self { name, process };
+        let mut child = Self::spawn(name, command)?;
         let begun = Instant::now();
         while TcpStream::connect(at).is_err() {
             if let Ok(Some(status)) = child.process.try_wait() {
@@ -59,6 +57,13 @@ impl Child {
             thread::sleep(Duration::from_millis(2));
         }
         Ok(child)
+    }
+
+    /// Starts a program that needs nothing to be ready.
+    pub(crate) fn spawn(name: &'static str, command: &mut Command) -> Result<Self, String> {
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().map_err(|why| format!("{name} could not be started: {why}"))?;
+        Ok(Self { name, process })
     }
 
     /// What the program says on standard output, where that was asked for.

@@ -22,6 +22,8 @@ pub(crate) struct Load<'a> {
     pub(crate) requests: usize,
     /// The JSON body of a request, by its number.
     pub(crate) body: &'a (dyn Fn(usize) -> Vec<u8> + Sync),
+    /// What every answer's body must hold; empty takes any.
+    pub(crate) says: &'a str,
 }
 
 /// What came of it.
@@ -41,9 +43,14 @@ impl Measured {
 
     /// The time within which `percent` of the answers came.
     pub(crate) fn within(&self, percent: usize) -> String {
-        let at = (self.times.len() * percent).div_ceil(100).saturating_sub(1);
-        millis(self.times.get(at).copied().unwrap_or_default())
+        millis(share(&self.times, percent))
     }
+}
+
+/// The time within which `percent` of these ended, the shortest of which come first.
+pub(crate) fn share(times: &[Duration], percent: usize) -> Duration {
+    let at = (times.len() * percent).div_ceil(100).saturating_sub(1);
+    times.get(at).copied().unwrap_or_default()
 }
 
 /// A time, as it stands in the table.
@@ -86,7 +93,7 @@ impl Load<'_> {
             (&stream).write_all(&request).map_err(|why| format!("{}: {why}", self.at))?;
             let answer = Answer::read(&mut answers)?;
             times.push(begun.elapsed());
-            if !answer.is_well() {
+            if !answer.is_well() || !answer.body.contains(self.says) {
                 return Err(format!("{}{} answered {}: {}", self.at, self.path, answer.status, answer.body));
             }
         }
@@ -174,7 +181,8 @@ mod tests {
     fn every_request_is_posted_once_over_all_connections() {
         let sink = Sink::start().unwrap();
         let body = |number: usize| format!("{{\"n\":{number}}}").into_bytes();
-        let load = Load { at: sink.address(), path: "/x", connections: 4, requests: 103, body: &body };
+        let load =
+            Load { at: sink.address(), path: "/x", connections: 4, requests: 103, body: &body, says: "" };
         let measured = load.run().unwrap();
         assert_eq!(measured.times.len(), 103);
         assert!(measured.times.is_sorted());

@@ -93,7 +93,7 @@ impl Node {
         requests: usize,
         body: &'a (dyn Fn(usize) -> Vec<u8> + Sync),
     ) -> Load<'a> {
-        Load { at: self.at, path: ONE, connections, requests, body }
+        Load { at: self.at, path: ONE, connections, requests, body, says: "" }
     }
 
     /// Notices in batches.
@@ -129,7 +129,8 @@ pub(super) fn program() -> PathBuf {
     step::target().join("release/steadfast")
 }
 
-fn append(file: &std::path::Path, text: &str) -> Result<(), String> {
+/// Adds to a file.
+pub(super) fn append(file: &std::path::Path, text: &str) -> Result<(), String> {
     let failed = |why: std::io::Error| format!("{}: {why}", file.display());
     let before = fs::read_to_string(file).map_err(failed)?;
     fs::write(file, format!("{before}\n{text}")).map_err(failed)
