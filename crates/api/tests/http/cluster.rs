@@ -107,6 +107,7 @@ async fn only_administrators_invite_and_what_they_say_is_judged() {
     let (status, invited) = asked(&node, Method::POST, path, body).await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!((&invited["token"], &invited["role"]), (&json!("sfjoin_x"), &json!("backup")));
+    node.settle().await;
     let (_, trail) = asked(&node, Method::GET, "/api/v1/trail?kind=note", json!({})).await;
     assert!(trail["entries"][0]["text"].as_str().unwrap().contains("invited a machine"), "{trail}");
 }

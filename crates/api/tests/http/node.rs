@@ -184,7 +184,7 @@ impl Node {
         let (ledger, recovered) = Ledger::open(folder.path(), Options::new(1 << 32, told)).unwrap();
         let ledger = Arc::new(ledger);
         let (calls, waiting) = Calls::new(1000);
-        let changes = Changes::new(base::BootId(1));
+        let changes = Changes::new(recovered.log.boot);
         let identity =
             Identity { log: recovered.log, letter: 'A', version: "1".into(), because: "clean start".into() };
         let channel = Name::new("mail").unwrap();
