@@ -47,6 +47,7 @@ impl World {
                     self.tell(|world| format!("{} {} rots", world.name(ix), world.record(id)));
                 }
             }
+            Fault::Jump if !self.machine(ix).is_up() => (),
             Fault::Jump => {
                 let by = i64::try_from(self.rng.between(0, 172_800_000)).unwrap_or(0) - 86_400_000;
                 self.tell(|world| format!("{} wall clock jumps by {by} ms", world.name(ix)));
@@ -134,6 +135,9 @@ impl World {
         self.hang_up(ix);
         let lost = std::mem::take(&mut self.machine_mut(ix).disk);
         self.history.tally.wiped += 1;
+        // Who replaces a disk sets the clock as well: a boot must come after those that peers know.
+        let machine = self.machine_mut(ix);
+        machine.ahead = machine.ahead.rem_euclid(200);
         let others: Vec<_> = self.machines.iter().map(|machine| machine.disk.clone()).collect();
         self.observe(&Fact::Wiped { ix, lost: &lost, disks: &others });
     }
