@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `postfix/usr/sbin` | `smtp-sink`, `smtp-source` | with `LD_LIBRARY_PATH=postfix/usr/lib/postfix` |
 //! | `venv/bin` | `python` with the packages of `xtask/peers.txt` (aiosmtpd) | as it is |
+//! | `faketime` | `libfaketime.so.1` | with `LD_PRELOAD` before a program whose clock is to be wrong |
 //! | `alertmanager/usr/bin` | `prometheus-alertmanager`, for `bench` and `compare` only | see `alertmanager` below |
 //! | `keepalived/usr/sbin` | `keepalived`, for `compare` only | with `LD_LIBRARY_PATH=keepalived/libraries` |
 //!
@@ -76,14 +77,27 @@ const KEEPALIVED: Peer = Peer {
     by_hand: "install the package \"keepalived\" (it need not run)",
 };
 
+/// A library that shows a program another time.
+const FAKETIME: Peer = Peer {
+    name: "faketime",
+    stamp: || "faketime 1".to_owned(),
+    install: install_faketime,
+    works: |own| match own.join(FAKETIME_LIBRARY).metadata() {
+        Ok(_) => Ok(()),
+        Err(why) => Err(format!("{FAKETIME_LIBRARY} is not there: {why}")),
+    },
+    by_hand: "install the package \"libfaketime\"",
+};
+const FAKETIME_LIBRARY: &str = "libfaketime.so.1";
+
 /// What the tests need.
-pub(crate) const FOR_TESTS: &[Peer] = &[POSTFIX, VENV];
+pub(crate) const FOR_TESTS: &[Peer] = &[POSTFIX, VENV, FAKETIME];
 /// What the benchmark needs.
 pub(crate) const FOR_BENCH: &[Peer] = &[POSTFIX, VENV, ALERTMANAGER];
 /// What the comparison needs.
 pub(crate) const FOR_COMPARE: &[Peer] = &[ALERTMANAGER, KEEPALIVED];
 /// All of them.
-const ALL: &[Peer] = &[POSTFIX, VENV, ALERTMANAGER, KEEPALIVED];
+const ALL: &[Peer] = &[POSTFIX, VENV, FAKETIME, ALERTMANAGER, KEEPALIVED];
 
 /// Installs everything.
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
@@ -176,6 +190,22 @@ fn install_postfix(folder: &Path, own: &Path) -> Result<(), String> {
     }
     apt::unpack(folder, &["postfix"], own)?;
     apt::gather_libraries(own, &own.join("usr/lib/postfix"))
+}
+
+/// Debian keeps the library in a folder of its own for each architecture.
+fn install_faketime(folder: &Path, own: &Path) -> Result<(), String> {
+    let below = |lib: &Path| {
+        let each = fs::read_dir(lib).into_iter().flatten().flatten();
+        let files = each.map(|entry| entry.path().join("faketime").join(FAKETIME_LIBRARY));
+        files.into_iter().find(|file| file.is_file())
+    };
+    let mut found = below(Path::new("/usr/lib"));
+    if found.is_none() {
+        apt::unpack(folder, &["libfaketime"], own)?;
+        found = below(&own.join("usr/lib"));
+    }
+    let library = found.ok_or_else(|| format!("the package has no {FAKETIME_LIBRARY}"))?;
+    link(&library, &own.join(FAKETIME_LIBRARY))
 }
 
 /// The dispatcher, ready to take its words; `folder` is that of the peers.

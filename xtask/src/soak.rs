@@ -18,10 +18,10 @@ struct Part {
     package: &'static str,
     /// The test program in it.
     program: &'static str,
-    /// Which of its tests: those whose names begin so.
+    /// Which of its tests: those that have this in their names.
     tests: &'static str,
-    /// The variable that says how many trials to run, and how many where the environment does not say.
-    trials: (&'static str, &'static str),
+    /// The variables that say how much to do, and how much where the environment does not say.
+    trials: &'static [(&'static str, &'static str)],
 }
 
 /// Every part.
@@ -31,21 +31,28 @@ const PARTS: &[Part] = &[
         package: "dispatch",
         program: "laws",
         tests: "",
-        trials: ("PROPTEST_CASES", "20000"),
+        trials: &[("PROPTEST_CASES", "20000")],
     },
     Part {
         name: "walks",
         package: "dispatch",
         program: "random",
         tests: "",
-        trials: ("STEADFAST_SEEDS", "100000"),
+        trials: &[("STEADFAST_SEEDS", "100000")],
     },
     Part {
         name: "kill",
         package: "steadfast",
         program: "whole",
-        tests: "kill::",
-        trials: ("STEADFAST_TRIALS", "200"),
+        tests: "kill::a_kill_at_any_moment",
+        trials: &[("STEADFAST_TRIALS", "200")],
+    },
+    Part {
+        name: "cluster",
+        package: "steadfast",
+        program: "whole",
+        tests: "cluster::",
+        trials: &[("STEADFAST_TRIALS", "500"), ("STEADFAST_ALERTS", "100000"), ("STEADFAST_FACTS", "100000")],
     },
 ];
 
@@ -59,9 +66,10 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     for part in PARTS.iter().filter(|part| chosen.contains(&part.name)) {
         let mut command = step::cargo(&words_of(part));
         command.env("STEADFAST_PEERS", &folder);
-        let (variable, trials) = part.trials;
-        if std::env::var_os(variable).is_none() {
-            command.env(variable, trials);
+        for (variable, trials) in part.trials {
+            if std::env::var_os(variable).is_none() {
+                command.env(variable, trials);
+            }
         }
         let done = step::watch(part.name, &mut command, |text| figures.extend(figure(text)));
         failed.extend(done.err());
@@ -75,7 +83,8 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
 
 fn words_of(part: &Part) -> Vec<&'static str> {
     let mut words = vec!["test", "--release", "--locked", "-p", part.package, "--test", part.program];
-    words.extend(["--", "--nocapture", part.tests]);
+    // One after the other: two that want the whole machine would make each other late.
+    words.extend(["--", "--nocapture", "--test-threads=1", part.tests]);
     words.retain(|word| !word.is_empty());
     words
 }

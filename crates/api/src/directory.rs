@@ -402,6 +402,59 @@ pub(crate) async fn compare(
     Ok(axum::Json(DiffBody { version: edition.version, changes: listed(changes.await?) }))
 }
 
+/// What another node changed and the cluster did not keep.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LostDirectory)]
+pub(crate) struct LostBody {
+    /// The lost branch's term.
+    term: u64,
+    /// Its version.
+    version: u64,
+    /// The id of the node that made it.
+    node: Option<String>,
+    /// Its name, while it belongs to the cluster.
+    name: Option<String>,
+    /// The term that was kept.
+    kept_term: u64,
+    /// The version that was kept.
+    kept_version: u64,
+    /// What would change if the lost branch were put in place; at most the first thousand.
+    changes: Vec<ChangeBody>,
+}
+
+/// Shows what another node changed and the cluster did not keep, when two had changed the directory apart.
+#[utoipa::path(get, operation_id = "show_lost_directory", path = "/api/v1/directory/lost", tag = "directory",
+    responses((status = 200, body = LostBody, description = "What was lost"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused, or nothing was lost")))]
+pub(crate) async fn lost(
+    State(shared): Server,
+    Allowed(caller, ..): Allowed<Read>,
+) -> Result<axum::Json<LostBody>, Rejection> {
+    let (kept, present) = seen(&shared, &caller).await?;
+    let lost = shared.api.calls.read(|core, _| core.state().lost_edition().cloned()).await?;
+    let lost = lost.ok_or_else(|| Rejection::new(Kind::NotFound, "no change of the directory was lost"))?;
+    let (names, all) = (crate::cluster::audit::names(&shared).await?, caller.may(Scope::Admin));
+    let directory = Arc::clone(&lost.directory);
+    let changes = aside(move || {
+        let mut document = Document::from(&*directory);
+        if !all {
+            document.tokens.clear();
+            document.users.clear();
+        }
+        diff(&present, &document)
+    });
+    let node = lost.writer.map(|node| node.to_string());
+    Ok(axum::Json(LostBody {
+        term: lost.term,
+        version: lost.version,
+        name: node.as_ref().and_then(|node| names.get(node).cloned()),
+        node,
+        kept_term: kept.term,
+        kept_version: kept.version,
+        changes: listed(changes.await?),
+    }))
+}
+
 /// The sections whose entries can be changed one by one.
 const SECTIONS: [&str; 6] = ["departments", "recipients", "groups", "policies", "templates", "routes"];
 

@@ -6,14 +6,15 @@
 //!
 //! Reading order: `call` (the way to the core), `problem` and `read` (refusals and bodies), `auth` (who),
 //! then the routes by what they are about: `notices`, `alerts` with its view `alert` and `history`,
-//! `orders`, `pages` with `link`, `directory`, `access`, `trail`, `events`, `status`, `upkeep`; `openapi` lists
-//! them all.
+//! `orders`, `pages` with `link`, `directory`, `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
+//! what the node lends for it (`peers`); `openapi` lists them all.
 
 mod access;
 mod alert;
 mod alerts;
 mod auth;
 mod call;
+mod cluster;
 mod directory;
 mod events;
 mod history;
@@ -24,6 +25,7 @@ mod notices;
 mod openapi;
 mod orders;
 mod pages;
+mod peers;
 mod problem;
 mod read;
 mod status;
@@ -36,7 +38,8 @@ pub use events::{Change, Changes};
 pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, read_token};
 pub use notices::{Parsed, parse_notice};
 pub use openapi::openapi;
-pub use problem::{Place, Rejection};
+pub use peers::{Admitted, CertificateView, Invited, LinkView, Listeners, PeerServices, Welcome};
+pub use problem::{Elsewhere, Place, Rejection};
 
 use access::Lockout;
 use auth::Sessions;
@@ -84,7 +87,7 @@ pub struct Backup {
 }
 
 /// What the node lends to the server. Calls may take a while and are made where that is no harm.
-pub trait Services: Send + Sync {
+pub trait Services: PeerServices {
     /// What clocks show in that time zone.
     fn civil(&self, zone: &str) -> Civil;
     /// Judges an address outside the directory.
@@ -145,6 +148,8 @@ pub(crate) struct Shared {
     pub(crate) lockout: Lockout,
     /// Whom notices without a token are from; none where a token is needed.
     pub(crate) anonymous: Option<Name>,
+    /// Held while a machine is let in, so that no two get the same letter.
+    pub(crate) joining: tokio::sync::Mutex<()>,
 }
 
 /// The state of the routers.
@@ -154,7 +159,8 @@ impl Shared {
     fn new(api: Api, anonymous: Option<Name>) -> Arc<Self> {
         let histories = Histories::new(&api.history);
         let (sessions, lockout) = (Sessions::default(), Lockout::default());
-        Arc::new(Self { api, histories, sessions, lockout, anonymous })
+        let joining = tokio::sync::Mutex::default();
+        Arc::new(Self { api, histories, sessions, lockout, anonymous, joining })
     }
 
     /// The directory in force.

@@ -1,7 +1,9 @@
 //! Every route, once: the router and the OpenAPI 3.1 document are made from the same list.
 
 use crate::problem::{Kind, Rejection};
-use crate::{Shared, access, alerts, directory, events, notices, orders, pages, status, trail, upkeep};
+use crate::{
+    Shared, access, alerts, cluster, directory, events, notices, orders, pages, status, trail, upkeep,
+};
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, Uri};
@@ -41,6 +43,7 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(directory::show, directory::replace))
         .routes(routes!(directory::check))
         .routes(routes!(directory::compare))
+        .routes(routes!(directory::lost))
         .routes(routes!(directory::show_entry, directory::put_entry, directory::remove_entry))
         .routes(routes!(directory::preview))
         .routes(routes!(access::login))
@@ -54,6 +57,16 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(events::stream))
         .routes(routes!(upkeep::backup))
         .routes(routes!(upkeep::probe))
+        .routes(routes!(cluster::status::status))
+        .routes(routes!(cluster::switch_over))
+        .routes(routes!(cluster::take_over))
+        .routes(routes!(cluster::conduct))
+        .routes(routes!(cluster::dismiss))
+        .routes(routes!(cluster::force_primary))
+        .routes(routes!(cluster::join::invite))
+        .routes(routes!(cluster::join::join))
+        .routes(routes!(cluster::audit::verify))
+        .routes(routes!(cluster::audit::totals))
         .routes(routes!(status::status))
         .routes(routes!(status::metrics))
         .routes(routes!(document));

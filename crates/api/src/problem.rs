@@ -29,8 +29,20 @@ pub struct Rejection {
     /// Every place of the request that is wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Place>,
+    /// The node that changes the directory, where this one does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary: Option<Box<Elsewhere>>,
     #[serde(skip)]
     retry_after: Option<u16>,
+}
+
+/// A node that can do what this one cannot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Elsewhere {
+    /// Its name.
+    pub name: String,
+    /// Where its API is reached.
+    pub api: String,
 }
 
 /// One place of a request that is wrong.
@@ -72,6 +84,8 @@ pub(crate) enum Kind {
     MethodNotAllowed,
     /// The state of things does not allow it.
     Conflict,
+    /// The directory is changed on another node.
+    NotPrimary,
     /// It changed meanwhile.
     Stale,
     /// Too many bytes.
@@ -105,6 +119,9 @@ impl Kind {
                 (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "The method is not for this path")
             }
             Self::Conflict => (StatusCode::CONFLICT, "conflict", "The state of things does not allow this"),
+            Self::NotPrimary => {
+                (StatusCode::CONFLICT, "not-primary", "The directory is changed on another node")
+            }
             Self::Stale => (StatusCode::PRECONDITION_FAILED, "stale", "It changed meanwhile"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
             Self::UnsupportedType => {
@@ -137,6 +154,7 @@ impl Rejection {
             | Kind::NotFound
             | Kind::MethodNotAllowed
             | Kind::Conflict
+            | Kind::NotPrimary
             | Kind::Stale
             | Kind::TooLarge
             | Kind::UnsupportedType
@@ -150,6 +168,7 @@ impl Rejection {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            primary: None,
             retry_after,
         }
     }
@@ -267,7 +286,12 @@ impl From<Refusal> for Rejection {
             Refusal::Stale { version } => {
                 Self::new(Kind::Stale, format!("the directory changed meanwhile; it is at version {version}"))
             }
-            Refusal::NotPrimary { primary } => Self::new(Kind::Conflict, not_primary(primary.as_deref())),
+            Refusal::NotPrimary { primary } => {
+                let named =
+                    |it: &ownership::Member| Elsewhere { name: it.name.to_string(), api: it.api.to_string() };
+                let rejection = Self::new(Kind::NotPrimary, not_primary(primary.as_deref()));
+                Self { primary: primary.as_deref().map(named).map(Box::new), ..rejection }
+            }
             Refusal::Solo => Self::new(
                 Kind::Unavailable,
                 "no other node holds a copy now, and this source wants no promise of one disk alone",

@@ -1,19 +1,23 @@
 //! The trail: who did what, when and from where, as far back as the history reaches.
 
-use crate::Server;
 use crate::alerts::{Reference, bad_cursor, page_size};
 use crate::auth::{Allowed, Read};
+use crate::cluster::join::node_id;
+use crate::cluster::{audit, members, named};
 use crate::events::streamed;
 use crate::moment;
 use crate::problem::{Kind, Rejection};
 use crate::read::Query as Asked;
+use crate::{Server, Shared};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, Sse};
+use base::NodeId;
 use futures_util::Stream;
 use ledger::{TrailFilter, TrailPage, TrailRow};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use utoipa::ToSchema;
 
@@ -28,6 +32,8 @@ pub(crate) struct TrailQuery {
     alert: Option<String>,
     /// Of these kinds, such as `ack` or `directory`; several with commas.
     kind: Option<String>,
+    /// Written by this node of the cluster: its name or id.
+    node: Option<String>,
     /// `newest` (if absent) or `oldest` first.
     order: Option<String>,
     /// Rows, 1 to 500; 100 if absent.
@@ -55,6 +61,10 @@ pub(crate) struct EntryBody {
     at: String,
     /// What kind of record.
     kind: String,
+    /// The id of the node that wrote it.
+    node: String,
+    /// Its name, while it belongs to the cluster.
+    node_name: Option<String>,
     /// The alert it is about.
     alert: Option<String>,
     /// Who made it happen, where it was somebody.
@@ -69,12 +79,15 @@ pub(crate) struct EntryBody {
     record: Option<serde_json::Value>,
 }
 
-fn entry(row: TrailRow) -> EntryBody {
+fn entry(row: TrailRow, names: &BTreeMap<String, String>) -> EntryBody {
+    let node = row.node.to_string();
     let json = row.json.filter(|_| row.kind != "directory");
     EntryBody {
         id: row.record,
         at: moment::written(row.at),
         kind: row.kind,
+        node_name: names.get(&node).cloned(),
+        node,
         alert: row.alert.map(|alert| alert.to_string()),
         who: row.who,
         via: row.via,
@@ -107,12 +120,11 @@ pub(crate) async fn list(
         None => None,
     };
     let kinds = query.kind.map(|text| text.split(',').map(|kind| kind.trim().to_owned()).collect());
-    let filter = TrailFilter {
-        alert,
-        since: since.transpose()?,
-        kinds: kinds.unwrap_or_default(),
-        ..TrailFilter::default()
+    let node = match query.node.as_deref() {
+        Some(text) => Some(written_by(&shared, text).await?),
+        None => None,
     };
+    let filter = TrailFilter { alert, since: since.transpose()?, kinds: kinds.unwrap_or_default(), node };
     let cursor = query.cursor.map(|text| text.parse::<i64>().map_err(|_| bad_cursor())).transpose()?;
     let page = match (query.order.as_deref(), cursor) {
         (None | Some("newest"), None) => TrailPage::Newest,
@@ -125,7 +137,18 @@ pub(crate) async fn list(
     let asked = u32::try_from(limit).unwrap_or(u32::MAX);
     let rows = shared.histories.read(move |history| history.trail(&filter, page, asked)).await?;
     let next_cursor = if rows.len() >= limit { rows.last().map(|row| row.n.to_string()) } else { None };
-    Ok(Json(TrailBody { entries: rows.into_iter().map(entry).collect(), next_cursor }))
+    let names = audit::names(&shared).await?;
+    let entries = rows.into_iter().map(|row| entry(row, &names)).collect();
+    Ok(Json(TrailBody { entries, next_cursor }))
+}
+
+/// A node that wrote something: a member, this one, or one that does not belong any more, by its id.
+async fn written_by(shared: &Shared, text: &str) -> Result<NodeId, Rejection> {
+    let own = &shared.api.node;
+    if text == own.name {
+        return Ok(own.id);
+    }
+    node_id(text).map_or(named(&members(shared).await?, text), Ok)
 }
 
 /// Streams the trail as it grows; the same events as `/api/v1/events`.

@@ -88,6 +88,8 @@ pub const PEER_GREETING_TIME: Duration = Duration::from_secs(5);
 pub const PEER_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// How long one address of a peer has to answer. Then the next one is tried.
 pub const PEER_ADDRESS_TIME: Duration = Duration::from_secs(1);
+/// Nodes of a cluster, witnesses and backups included. A further one is told which commands make room.
+pub const CLUSTER_MEMBERS_MAX: usize = 5;
 /// Records that are done with and kept for a peer that lacks them. Past it the oldest go all the same, and
 /// the peer is brought level by a snapshot.
 pub const RETAINED_RECORDS_MAX: usize = 500_000;

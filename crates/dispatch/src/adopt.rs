@@ -21,7 +21,7 @@ pub(crate) const FRONT: &str = "front";
 const OPENED_PER_TURN: usize = 256;
 
 /// The open alerts by owner, and by the log that they stand in.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Owned(BTreeMap<(LogId, LogId), BTreeSet<AlertId>>);
 
 impl Owned {
@@ -47,7 +47,7 @@ impl Owned {
 }
 
 /// What waits for the peers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Awaited {
     /// Alerts accepted here: the place of the acceptance, and since when.
     gated: VecDeque<(u64, Mono, AlertId)>,
@@ -149,8 +149,9 @@ impl Dispatch {
             let last = last.map(|(step, _)| *step);
             if let Some(run) = self.runs.get_mut(alert) {
                 run.turn = Turn::Awaited;
-                if run.owner.node != self.me.node {
-                    run.taken = last;
+                // A boot that stands by has sent nothing, and says so by living.
+                if run.owner.node != self.me.node && !self.cluster.stands_by(run.owner) {
+                    run.taken = last.map(|step| (run.owner, step));
                 }
             }
             let owner = self.state.owner(*alert);

@@ -34,7 +34,7 @@ const LATE_MIN: Duration = Duration::from_secs(60);
 const RETRIES_NOW_MAX: usize = 3;
 
 /// One channel on this node: what waits for it, and by whom it goes out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Channel {
     pub(crate) lane: Lane,
     pub(crate) selection: Option<Selection>,
@@ -497,8 +497,10 @@ impl Dispatch {
             return Some(cause);
         }
         // Taken over from another node: the end of its log, which may not have reached us, may tell of a send.
-        let taken = self.runs.get(&alert)?.taken?;
-        matches!(job.purpose, Purpose::Alert(step) if step <= taken).then_some(Cause::Takeover)
+        // And if that node is only silent, it may be on the other side of a cut, and go on as we do.
+        let (from, taken) = self.runs.get(&alert)?.taken?;
+        let fired_before = matches!(job.purpose, Purpose::Alert(step) if step <= taken);
+        (fired_before || self.cluster.may_live(from)).then_some(Cause::Takeover)
     }
 }
 

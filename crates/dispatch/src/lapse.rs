@@ -3,7 +3,7 @@
 use crate::clock::Moment;
 use crate::directory::Mode;
 use crate::escalation::next_step;
-use crate::record::{Actor, Alert, End, Purpose, Record, Why};
+use crate::record::{Actor, End, Purpose, Record, Why};
 use crate::run::{Run, Turn};
 use crate::state::Open;
 use crate::{Dispatch, Effect, Held};

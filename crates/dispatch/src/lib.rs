@@ -79,7 +79,7 @@ pub struct Deadline {
 }
 
 /// The core: all that is known, and all that is under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Dispatch {
     me: LogId,
     state: State,
@@ -137,7 +137,7 @@ pub struct Dispatch {
 }
 
 /// What an effect waits for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Held {
     Deliver(Box<Delivery>),
     Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },

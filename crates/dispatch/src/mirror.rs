@@ -6,7 +6,7 @@
 use crate::clock::Moment;
 use crate::input::{PeerEvent, Snapshot};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Entry, Outcome, Record, StepKey, Why};
+use crate::record::{Actor, Alert, Concluded, Entry, Outcome, Record, Send, StepKey, Why};
 use crate::run::Turn;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
@@ -19,7 +19,7 @@ use std::time::Duration;
 const WHOLE_EVERY: u64 = 10;
 
 /// When peers are to hear from us, and what of ours is not on disk yet.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Keepalive {
     due: Mono,
     beats: u64,
@@ -66,7 +66,10 @@ impl Dispatch {
                 self.keepalive.news = true; // So that it learns at once that we hear it.
             }
             PeerEvent::Beat(beat) => self.hear(now, peer, &beat),
-            PeerEvent::Records { log, first, entries } => self.take_records(now, log, first, entries, out),
+            PeerEvent::Records { log, first, entries } => {
+                self.cluster.note_sign(peer, log, now.mono);
+                self.take_records(now, log, first, entries, out);
+            }
             PeerEvent::Snapshot(snapshot) => self.take_snapshot(now, peer, *snapshot, out),
         }
     }
@@ -142,7 +145,6 @@ impl Dispatch {
         if log == self.me || self.is_bystander() {
             return;
         }
-        self.cluster.note_log(log, now.mono);
         for (seq, entry) in (first..).zip(entries) {
             let expected = self.state.applied(log);
             if seq > expected {
@@ -328,27 +330,8 @@ impl Dispatch {
                     self.fan_end(alert);
                 }
             }
-            Record::Intent { sends, .. } => {
-                if let Some(named) = record.alert(id) {
-                    self.note_twin(named, sends.iter().map(|send| send.notification));
-                }
-                for send in sends {
-                    if let Some(provider) = self.providers.get_mut(&send.provider) {
-                        provider.count(now, 1);
-                    }
-                }
-            }
-            Record::Done { outcomes, .. } => {
-                if let Some(named) = record.alert(id) {
-                    self.note_twin(named, outcomes.iter().map(|concluded| concluded.notification));
-                }
-                let accepted = |outcome: &Outcome| matches!(outcome, Outcome::Accepted { .. });
-                if outcomes.iter().any(|concluded| accepted(&concluded.outcome))
-                    && let Some(run) = self.runs.get_mut(&alert)
-                {
-                    run.told = true;
-                }
-            }
+            Record::Intent { alert: named, sends } => self.announced(now, *named, sends),
+            Record::Done { alert: named, outcomes } => self.concluded(alert, *named, outcomes),
             Record::Start { .. }
             | Record::Roster(_)
             | Record::Accept(_)
@@ -370,6 +353,27 @@ impl Dispatch {
             | Record::Note { .. } => (),
         }
         self.refresh(now, alert, out);
+    }
+
+    /// Another boot is about to send: by a provider whose quota is ours too.
+    fn announced(&mut self, now: Now, named: AlertId, sends: &[Send]) {
+        self.note_twin(named, sends.iter().map(|send| send.notification));
+        for send in sends {
+            if let Some(provider) = self.providers.get_mut(&send.provider) {
+                provider.count(now, 1);
+            }
+        }
+    }
+
+    /// Another boot sent.
+    fn concluded(&mut self, alert: AlertId, named: AlertId, outcomes: &[Concluded]) {
+        self.note_twin(named, outcomes.iter().map(|concluded| concluded.notification));
+        let accepted = |concluded: &Concluded| matches!(concluded.outcome, Outcome::Accepted { .. });
+        if outcomes.iter().any(accepted)
+            && let Some(run) = self.runs.get_mut(&alert)
+        {
+            run.told = true;
+        }
     }
 
     /// Something changed that is about no alert in particular.

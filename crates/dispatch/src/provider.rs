@@ -8,7 +8,7 @@ use base::{Mono, Now, Wall};
 const DAY_MS: i64 = 86_400_000;
 
 /// One configured way out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Provider {
     pub(crate) spec: ProviderSpec,
     /// Deliveries it can take now.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where in a roster each person stands: made once for all its alerts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Index {
     places: BTreeMap<Name, u32>,
     /// Whom the first step is for.
@@ -50,15 +50,15 @@ pub(crate) enum Turn {
 pub(crate) type Elsewhere = BTreeMap<(Name, Address, StepKey), Option<LogId>>;
 
 /// What is under way for one alert.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Run {
     /// Whose it is.
     pub(crate) owner: LogId,
     pub(crate) turn: Turn,
     /// The alert as accepted.
     pub(crate) bound: Arc<Alert>,
-    /// It was taken over from another node when this was the last step that had fired.
-    pub(crate) taken: Option<StepKey>,
+    /// It was taken over from this boot of another node when this was the last step that had fired.
+    pub(crate) taken: Option<(LogId, StepKey)>,
     /// Channels by which this boot sends for it although it is another's.
     pub(crate) delegated: BTreeSet<Name>,
     /// The alerts that became part of it.

@@ -16,7 +16,7 @@ use std::time::Duration;
 const DRAIN_MAX: Duration = Duration::from_secs(15);
 
 /// A switch-over that waits for what is on its way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SwitchOver {
     /// Who waits for it; nobody, where the node hands over because it stops.
     ticket: Option<Ticket>,

@@ -217,7 +217,9 @@ impl Dispatch {
         because: &str,
         out: &mut Vec<Effect>,
     ) {
-        if self.state.conduct.maintenance.is_some() || self.cluster.successor() != self.me.node {
+        let newcomer = !self.state.applied.keys().any(|log| log.node == peer); // It has yet to start.
+        let quiet = newcomer || self.state.conduct.maintenance.is_some();
+        if quiet || self.cluster.successor() != self.me.node {
             return;
         }
         let member = self.cluster.members().get(&peer);

@@ -150,6 +150,11 @@ impl Dispatch {
         handed_over && self.held.is_empty() && self.answers.is_empty() && self.flights.is_empty()
     }
 
+    /// Messages that are on their way out.
+    pub fn under_way(&self) -> usize {
+        self.runs.values().map(|run| run.in_flight).sum()
+    }
+
     /// New alerts are refused, because the disk is full.
     pub fn disk_full(&self) -> Option<&str> {
         self.disk_full.as_deref()

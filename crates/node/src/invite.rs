@@ -5,6 +5,7 @@
 
 use crate::files::{SECRET, WriteError, put};
 use crate::init::{InitError, chance};
+use api::Admitted;
 use base::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -54,18 +55,17 @@ struct Open {
     expires: u64,
 }
 
+impl Open {
+    fn new(secret: &str, role: Role, until: SystemTime) -> Self {
+        let sha256 = digest(secret).to_string();
+        Self { sha256, role: role.word().to_owned(), expires: seconds(until) }
+    }
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     tokens: Vec<Open>,
-}
-
-/// An invitation that was taken up; given back if nobody joined by it after all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admitted {
-    open: Open,
-    /// What the newcomer is to be.
-    pub role: Role,
 }
 
 /// The open invitations of a node.
@@ -109,8 +109,7 @@ impl Invitations {
         next.sort_by_key(|it| it.expires);
         let surplus = (next.len() + 1).saturating_sub(OPEN_MAX);
         next.drain(..surplus);
-        let sha256 = digest(&secret).to_string();
-        next.push(Open { sha256, role: role.word().to_owned(), expires: seconds(until) });
+        next.push(Open::new(&secret, role, until));
         self.keep(&mut open, next)?;
         Ok((secret, until))
     }
@@ -124,21 +123,21 @@ impl Invitations {
         let mut open = self.lock();
         let mut next = alive(&open, now);
         let at = next.iter().position(|it| same(it.sha256.as_bytes(), wanted.as_bytes()));
-        let open_one = next.remove(at.ok_or(InviteError::Unknown)?);
-        let role = Role::ALL.into_iter().find(|role| role.word() == open_one.role);
+        let taken = next.remove(at.ok_or(InviteError::Unknown)?);
+        let role = Role::ALL.into_iter().find(|role| role.word() == taken.role);
         let role = role.ok_or(InviteError::Unknown)?;
         self.keep(&mut open, next)?;
-        Ok(Admitted { open: open_one, role })
+        Ok(Admitted { role, until: UNIX_EPOCH + Duration::from_secs(taken.expires) })
     }
 
-    /// Opens an invitation again that came to nothing.
+    /// Opens an invitation again by which nobody joined after all.
     ///
     /// # Errors
     /// [`InviteError::Write`].
-    pub fn give_back(&self, admitted: Admitted) -> Result<(), InviteError> {
+    pub fn give_back(&self, secret: &str, admitted: Admitted) -> Result<(), InviteError> {
         let mut open = self.lock();
         let mut next = open.clone();
-        next.push(admitted.open);
+        next.push(Open::new(secret, admitted.role, admitted.until));
         self.keep(&mut open, next)
     }
 
@@ -204,7 +203,7 @@ mod tests {
         let (secret, until) = invitations.invite(Role::Member, now, HOUR).unwrap();
         assert!(matches!(invitations.admit(&secret, until + HOUR), Err(InviteError::Unknown)));
         let admitted = invitations.admit(&secret, now).unwrap();
-        invitations.give_back(admitted).unwrap();
+        invitations.give_back(&secret, admitted).unwrap();
         invitations.admit(&secret, now).unwrap();
     }
 

@@ -17,6 +17,7 @@ mod letter;
 pub mod members;
 mod metrics;
 mod mirror;
+mod neighbours;
 mod outbox;
 pub mod pki;
 mod publish;

@@ -10,6 +10,7 @@ use crate::letter::Letters;
 use crate::members;
 use crate::metrics::Metrics;
 use crate::mirror::{self, FromPeers, Mirror};
+use crate::neighbours::{self, LOOK_EVERY, Neighbours};
 use crate::outbox::Outbox;
 use crate::pki::Certificates;
 use crate::publish::Publisher;
@@ -97,6 +98,7 @@ pub async fn run(
     let mut core = start_core(&config, (recovered, seeds), now, &mut effects);
     let (peer_sender, peers) = mpsc::channel(base::limits::PEER_MESSAGES_QUEUED_MAX);
     let mirror = open_mirror(folder, &config, (log, &core), listeners.peers.as_ref(), peer_sender)?;
+    let peer_links = mirror.as_ref().map(|mirror| mirror.links().clone());
     adopt_first_directory(folder, &mut core, now, &mut effects)?;
     for provider in &config.providers {
         let free = providers.get(&provider.spec.name).map_or(0, |channel| channel.slots());
@@ -121,11 +123,14 @@ pub async fn run(
         mirror,
         floor: (ownership::Vector::new(), base::Mono(0)),
     };
+    let certificates = Certificates::new(folder, log.node, &config);
+    let neighbours = neighbours(folder, &config, listeners.ready, peer_links)?;
+    neighbours.look_at(&certificates, SystemTime::now());
     let api = Api {
         calls,
         changes,
         history: folder.to_owned(),
-        services: Arc::new(NodeServices::new(folder, metrics, providers)),
+        services: Arc::new(NodeServices::new(folder, metrics, providers, Arc::clone(&neighbours))),
         links,
         public_url: Some(public_url),
         node: node_info(&config, log, now),
@@ -134,9 +139,13 @@ pub async fn run(
     let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, peers, stop: stopped };
     let running = tokio::spawn(event_loop.run(arrivals, effects));
     let serving = listeners.serve(folder, &config, &api)?;
+    let renewing =
+        keep_fresh(folder.to_owned(), config, (certificates, neighbours), serving.tls.clone(), api.calls);
+    let renewing = tokio::spawn(renewing);
     announce(folder, serving.ready);
     ready(serving.ready);
     let ended = until_stopped(stop, stop_loop, running, &serving).await;
+    renewing.abort();
     drop(std::fs::remove_file(folder.join(LISTENING_FILE)));
     ended
 }
@@ -283,6 +292,54 @@ fn open_mirror(
     Mirror::start(links, folder).map(Some).map_err(|why| failed(&why))
 }
 
+/// What the API is lent about the cluster.
+fn neighbours(
+    folder: &Path,
+    config: &NodeConfig,
+    ready: Ready,
+    links: Option<Links>,
+) -> Result<Arc<Neighbours>, RunError> {
+    let listeners = api::Listeners {
+        api: ready.api,
+        ingest: ready.ingest,
+        peers: ready.peers,
+        dialled: config.cluster.addresses.clone(),
+        public_url: config.public_url.as_deref().map(Arc::from),
+    };
+    Neighbours::new(folder, &config.tls.certificate, listeners, links).map(Arc::new)
+}
+
+/// Renews certificates long before they expire, for as long as the node runs, and tells people where it cannot.
+async fn keep_fresh(
+    folder: PathBuf,
+    config: NodeConfig,
+    (certificates, neighbours): (Certificates, Arc<Neighbours>),
+    shown: axum_server::tls_rustls::RustlsConfig,
+    calls: Calls,
+) {
+    neighbours::introduce(&config, &calls).await;
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let (of, with) = (certificates.clone(), Arc::clone(&neighbours));
+        let looked = tokio::task::spawn_blocking(move || with.look_at(&of, SystemTime::now())).await;
+        let Ok((renewed, troubles)) = looked else { continue };
+        if renewed {
+            match server_config(&folder, &config) {
+                Ok(server) => {
+                    shown.reload_from_config(server);
+                    tracing::info!("the API's certificate was renewed");
+                }
+                Err(error) => tracing::warn!(%error, "the API's renewed certificate is not used"),
+            }
+        }
+        for what in troubles {
+            let order = Order::Note { what: what.into() };
+            let noted = calls.put(move |ticket| Input::Order { ticket, by: Actor::ourselves(), order });
+            drop(noted.await); // It stands in the log too.
+        }
+    }
+}
+
 /// A cluster is known by the digest of its authority's certificate.
 fn cluster_id(credentials: &cluster::Credentials) -> base::Digest {
     base::Hasher::new("cluster").text(credentials.ca_pem.trim()).finish()
@@ -367,6 +424,8 @@ struct Listeners {
 struct Serving {
     ready: Ready,
     handle: axum_server::Handle<SocketAddr>,
+    /// What the API shows; it can be replaced while connections live.
+    tls: axum_server::tls_rustls::RustlsConfig,
 }
 
 impl Listeners {
@@ -392,11 +451,11 @@ impl Listeners {
 
     fn serve(self, folder: &Path, config: &NodeConfig, api: &Api) -> Result<Serving, RunError> {
         let handle = axum_server::Handle::new();
-        let tls = tls(folder, config)?;
+        let tls = axum_server::tls_rustls::RustlsConfig::from_config(server_config(folder, config)?);
         let failed = |error: std::io::Error| RunError::Setup(format!("cannot serve: {error}"));
         let service = api::router(api.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let files = raise_files();
-        let acceptor = axum_server::tls_rustls::RustlsAcceptor::new(tls).acceptor(Door::new(files));
+        let acceptor = axum_server::tls_rustls::RustlsAcceptor::new(tls.clone()).acceptor(Door::new(files));
         let server = axum_server::from_tcp(self.api).map_err(failed)?.acceptor(acceptor);
         let server = server.handle(handle.clone());
         tokio::spawn(server.serve(service));
@@ -407,7 +466,7 @@ impl Listeners {
             let server = server.handle(handle.clone());
             tokio::spawn(server.serve(service));
         }
-        Ok(Serving { ready: self.ready, handle })
+        Ok(Serving { ready: self.ready, handle, tls })
     }
 }
 
@@ -418,7 +477,7 @@ impl Serving {
 }
 
 /// The server's side of TLS: 1.2 and 1.3, HTTP/2 offered.
-fn tls(folder: &Path, config: &NodeConfig) -> Result<axum_server::tls_rustls::RustlsConfig, RunError> {
+fn server_config(folder: &Path, config: &NodeConfig) -> Result<Arc<rustls::ServerConfig>, RunError> {
     use rustls::pki_types::pem::PemObject as _;
     let path = |path: &PathBuf| folder.join(path);
     let (certificate, key) = (path(&config.tls.certificate), path(&config.tls.key));
@@ -437,5 +496,5 @@ fn tls(folder: &Path, config: &NodeConfig) -> Result<axum_server::tls_rustls::Ru
         .with_single_cert(chain, private)
         .map_err(|error| bad(&certificate, &error))?;
     server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(axum_server::tls_rustls::RustlsConfig::from_config(Arc::new(server)))
+    Ok(Arc::new(server))
 }

@@ -2,18 +2,24 @@
 
 use crate::judge;
 use crate::metrics::Metrics;
+use crate::neighbours::Neighbours;
 use crate::render;
-use api::{Backup, Rendered, Services};
-use base::Name;
+use api::{
+    Admitted, Backup, CertificateView, Invited, LinkView, Listeners, PeerServices, Rendered, Services,
+    Welcome,
+};
+use base::{Name, NodeId};
 use channel::Channel;
 use dispatch::directory::{Address, Civil, Directory};
 use dispatch::record::Content;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use ownership::Role;
 use record::document::{Document, Problem, Rules, form};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The folder, within the data folder, that backups are put into.
 const BACKUPS: &str = "backups";
@@ -22,6 +28,7 @@ pub(crate) struct NodeServices {
     folder: PathBuf,
     metrics: Arc<Metrics>,
     providers: BTreeMap<Name, Arc<dyn Channel>>,
+    neighbours: Arc<Neighbours>,
 }
 
 impl NodeServices {
@@ -29,8 +36,39 @@ impl NodeServices {
         folder: &Path,
         metrics: Arc<Metrics>,
         providers: BTreeMap<Name, Arc<dyn Channel>>,
+        neighbours: Arc<Neighbours>,
     ) -> Self {
-        Self { folder: folder.to_owned(), metrics, providers }
+        Self { folder: folder.to_owned(), metrics, providers, neighbours }
+    }
+}
+
+impl PeerServices for NodeServices {
+    fn links(&self) -> BTreeMap<NodeId, LinkView> {
+        self.neighbours.links()
+    }
+
+    fn certificates(&self) -> Vec<CertificateView> {
+        self.neighbours.certificates()
+    }
+
+    fn listeners(&self) -> Listeners {
+        self.neighbours.listeners()
+    }
+
+    fn invite(&self, role: Role, valid: Duration, hosts: &[String]) -> Result<Invited, String> {
+        self.neighbours.invite(role, valid, hosts)
+    }
+
+    fn admit(&self, secret: &str) -> Result<Admitted, String> {
+        self.neighbours.admit(secret)
+    }
+
+    fn give_back(&self, secret: &str, admitted: Admitted) -> Result<(), String> {
+        self.neighbours.give_back(secret, admitted)
+    }
+
+    fn welcome(&self) -> Result<Welcome, String> {
+        self.neighbours.welcome()
     }
 }
 

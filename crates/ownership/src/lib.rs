@@ -205,6 +205,16 @@ impl Cluster {
         self.note_boot(log);
     }
 
+    /// A boot's records came from its own node. Without this, after a cut is healed, records and claims arrive
+    /// before the first heartbeat, from a boot that still counts as dead; each side would claim it all again for
+    /// every claim of the other.
+    pub fn note_sign(&mut self, from: NodeId, log: LogId, now: Mono) {
+        self.note_log(log, now);
+        if log.node == from {
+            self.evidence.insert(log, now);
+        }
+    }
+
     fn note_boot(&mut self, log: LogId) {
         let latest = self.latest.entry(log.node).or_insert(log);
         *latest = (*latest).max(log);
@@ -330,6 +340,12 @@ impl Cluster {
         }
         let since = self.evidence.get(&boot).copied().unwrap_or(self.started);
         now.since(since) > self.timings.down_after
+    }
+
+    /// Nobody knows whether that boot still sends: it is silent, and may be on the other side of a cut.
+    pub fn may_live(&self, boot: LogId) -> bool {
+        let replaced = self.latest.get(&boot.node).is_some_and(|latest| *latest > boot);
+        self.living(boot.node) != Some(boot) && !replaced && !self.gone.contains(&boot)
     }
 
     /// A peer that lives holds the boot up.

@@ -122,6 +122,23 @@ fn the_next_boot_of_a_node_is_not_dead_because_the_last_one_is() {
 }
 
 #[test]
+fn records_of_a_boot_that_come_from_its_own_node_show_that_it_lives() {
+    let (me, you, third) = (boot(1, 1), boot(2, 1), boot(3, 1));
+    let mut cluster = cluster(&[Role::Member, Role::Member, Role::Member]);
+    let mine = held(&[(me, 1)]);
+    speaks(&mut cluster, 0, &beat(you, &[(me, 1)], Some(me)), &mine);
+    cluster.tick(Mono(5 * SECOND), &mine, 1);
+    cluster.tick(Mono(7 * SECOND), &mine, 1);
+    cluster.note_sign(third.node, you, Mono(7 * SECOND));
+    assert!(cluster.is_dead(you, Mono(7 * SECOND)), "another node may have had them for long");
+    assert!(cluster.may_live(you), "silence alone tells nothing");
+    cluster.note_sign(you.node, you, Mono(7 * SECOND));
+    assert!(!cluster.is_dead(you, Mono(7 * SECOND)));
+    cluster.note_log(boot(2, 2), Mono(7 * SECOND));
+    assert!(!cluster.may_live(you), "its node was started again");
+}
+
+#[test]
 fn nobody_is_dead_whom_a_living_peer_vouches_for() {
     let (me, you, third) = (boot(1, 1), boot(2, 1), boot(3, 1));
     let mut cluster = cluster(&[Role::Member, Role::Member, Role::Witness]);

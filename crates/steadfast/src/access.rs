@@ -17,6 +17,7 @@ pub(crate) async fn token(client: &Client, out: &mut Output, action: &TokenActio
         TokenAction::Add { name, scopes, expires } => {
             add_token(client, out, name, scopes, expires.as_deref()).await
         }
+        TokenAction::Create(args) => crate::cluster::join::invite(client, out, args).await,
         TokenAction::List => list(client, out, "tokens", &["scopes", "expires"]).await,
         TokenAction::Remove { name, sure } => {
             out.confirm(&format!("remove the token {name}? it is refused from then on."), sure.yes)?;

@@ -3,6 +3,7 @@
 //! Separate, because help texts, completions, manual pages and `docs/manual/cli.md` are all made from these
 //! types; what the commands do stands in the file of their concern.
 
+use crate::cluster_args::{ClusterAction, Invite, Join};
 use crate::directory_args::SectionAction;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
@@ -38,6 +39,9 @@ pub(crate) struct Global {
     /// [default: the system's, and <data>/tls/ca.pem]
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) ca: Option<PathBuf>,
+    /// If the node says that the directory is changed on another node, ask that one
+    #[arg(long, global = true)]
+    pub(crate) forward: bool,
     /// Print the node's answer as JSON, unchanged
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -52,6 +56,10 @@ pub(crate) enum Command {
     /// Make a data folder: node file, keys, certificate, admin token, a sample directory
     #[command(after_help = "Example:\n  steadfast init --name north\n  steadfast run")]
     Init(Init),
+    /// Make this machine a further node of a cluster
+    #[command(after_help = "Example:\n  steadfast token create           (on a node of the cluster)\n  \
+                            steadfast join sfjoin_… --name south && steadfast run")]
+    Join(Join),
     /// Run the node in the foreground, until it is asked to stop (SIGTERM or Ctrl-C)
     Run,
     /// Watch the whole story on this machine, with nothing to set up
@@ -118,6 +126,9 @@ pub(crate) enum Command {
     /// People who log in
     #[command(subcommand)]
     User(UserAction),
+    /// Several machines as one: how they are, who is in control, who belongs
+    #[command(subcommand)]
+    Cluster(ClusterAction),
     /// What happened: every accept, send, acknowledgement and change, with who and from where
     #[command(after_help = "Examples:\n  steadfast trail --since 2h\n  steadfast trail --follow\n  \
                             steadfast trail --alert A123 --json")]
@@ -420,8 +431,11 @@ pub(crate) enum DirectoryAction {
     /// Show what a document would change
     Diff {
         /// TOML, or JSON if it ends in .json; `-` is standard input
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
+        #[arg(value_hint = ValueHint::FilePath, required_unless_present = "lost")]
+        file: Option<PathBuf>,
+        /// Show what another node changed and the cluster did not keep, when two nodes had changed it apart
+        #[arg(long, conflicts_with = "file")]
+        lost: bool,
     },
     /// Put a document in place of the directory
     #[command(after_help = "Example:\n  steadfast directory export > d.toml\n  $EDITOR d.toml\n  \
@@ -474,6 +488,11 @@ pub(crate) enum TokenAction {
         #[arg(long, value_name = "WHEN")]
         expires: Option<String>,
     },
+    /// Invite a machine into the cluster: the token is good for one, for a while
+    #[command(
+        after_help = "Example:\n  steadfast token create\n  steadfast join sfjoin_…         (on the other machine)"
+    )]
+    Create(Invite),
     /// List tokens, without their secrets
     List,
     /// Remove a token: it is refused from now on
@@ -540,6 +559,9 @@ pub(crate) struct Trail {
     /// Only entries of these kinds, such as ack or directory, separated by commas
     #[arg(long, value_name = "KINDS")]
     pub(crate) kind: Option<String>,
+    /// Only what this node of the cluster wrote, by name or id
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
     /// From then on: a duration such as 2h, or a time such as 2026-07-28T10:00:00Z
     #[arg(long, value_name = "WHEN")]
     pub(crate) since: Option<String>,

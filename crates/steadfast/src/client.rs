@@ -20,6 +20,9 @@ const ROUNDS_MAX: u32 = 3;
 /// The longest wait that a busy node may ask for, in seconds; past it we give up at once.
 const RETRY_AFTER_S_MAX: u64 = 5;
 
+/// The type of the problem of a node that does not change the directory.
+const NOT_PRIMARY: &str = "urn:steadfast:not-primary";
+
 /// A way to the nodes, for one run of the program.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -28,6 +31,8 @@ pub(crate) struct Client {
     turn: Cell<usize>,
     token: Result<String, String>,
     key: String,
+    /// A node that says who changes the directory is believed, and that one is asked.
+    forward: bool,
 }
 
 /// What is asked of a node.
@@ -53,10 +58,21 @@ pub(crate) struct Answer {
 /// One problem, as in RFC 9457.
 #[derive(Debug, Default, serde::Deserialize)]
 #[serde(default)]
-struct Problem {
+pub(crate) struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
     title: String,
     detail: Option<String>,
     errors: Vec<Fault>,
+    /// The node that changes the directory, where this one does not.
+    primary: Option<Elsewhere>,
+}
+
+/// Another node, as a problem names it.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Elsewhere {
+    api: String,
 }
 
 /// Why a host gave no answer to keep.
@@ -66,6 +82,8 @@ struct Passed {
     next: bool,
     /// Seconds after which this host may be asked again.
     again: Option<u64>,
+    /// The host that this one named instead of itself.
+    elsewhere: Option<Url>,
 }
 
 impl Ask {
@@ -158,7 +176,28 @@ impl Client {
             .build()
             .map_err(|error| Failure::failed(format!("certificates: {}", chain(&error))))?;
         let key = key.map_or_else(new_key, Ok)?;
-        Ok(Self { http, hosts: place.hosts, turn: Cell::new(0), token: place.token, key })
+        let turn = Cell::new(0);
+        Ok(Self { http, hosts: place.hosts, turn, token: place.token, key, forward: false })
+    }
+
+    /// The same, which asks the node that changes the directory where another one names it.
+    pub(crate) fn forwarding(self, forward: bool) -> Self {
+        Self { forward, ..self }
+    }
+
+    /// The same for another node of the cluster, which this one named.
+    ///
+    /// # Errors
+    /// `Usage` if its address is none.
+    pub(crate) fn elsewhere(&self, api: &str) -> Outcome<Self> {
+        let (http, token, key) = (self.http.clone(), self.token.clone(), self.key.clone());
+        let hosts = vec![crate::place::host(api)?];
+        Ok(Self { http, hosts, turn: Cell::new(0), token, key, forward: false })
+    }
+
+    /// The host that is asked next.
+    pub(crate) fn present_host(&self) -> &Url {
+        &self.hosts[self.turn.get()]
     }
 
     /// Asks, and waits for the whole answer.
@@ -213,12 +252,27 @@ impl Client {
         (Err(Failure::new(Exit::Unreachable, why.join("\n"))), again)
     }
 
+    /// Asks the host whose turn it is; and the one that it names instead, if that is wanted.
     async fn ask_host<T>(
         &self,
         ask: &Ask,
         take: &impl AsyncFn(Response) -> reqwest::Result<T>,
     ) -> Result<T, Passed> {
-        let host = &self.hosts[self.turn.get()];
+        let asked = self.ask_one(self.present_host(), ask, take).await;
+        match asked {
+            Err(Passed { elsewhere: Some(host), .. }) if self.forward || self.hosts.contains(&host) => {
+                self.ask_one(&host, ask, take).await
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask_one<T>(
+        &self,
+        host: &Url,
+        ask: &Ask,
+        take: &impl AsyncFn(Response) -> reqwest::Result<T>,
+    ) -> Result<T, Passed> {
         let silent = |error: reqwest::Error| silent(host, &error, ask.twice);
         let response = self.request(host, ask).send().await.map_err(silent)?;
         if response.status().is_success() {
@@ -274,9 +328,14 @@ impl Client {
         } else {
             Exit::of_status(status.as_u16())
         };
+        let named = problem.primary.filter(|_| problem.kind == NOT_PRIMARY);
+        let elsewhere = named.and_then(|primary| crate::place::host(&primary.api).ok());
+        if elsewhere.is_some() {
+            text += "\nadd --forward to have that node asked";
+        }
         let mut why = Failure::new(exit, text);
         why.faults = problem.errors;
-        Passed { why, next, again: None }
+        Passed { why, next, again: None, elsewhere }
     }
 }
 
@@ -298,21 +357,22 @@ fn silent(host: &Url, error: &reqwest::Error, twice: bool) -> Passed {
     let host = authority(host);
     if error.is_connect() || twice {
         let why = Failure::new(Exit::Unreachable, format!("{host} cannot be reached: {}", chain(error)));
-        return Passed { why, next: true, again: None };
+        return Passed { why, next: true, again: None, elsewhere: None };
     }
     let text = format!("{host} fell silent: {}\nit may or may not have done what was asked", chain(error));
-    Passed { why: Failure::new(Exit::Unreachable, text), next: false, again: None }
+    let why = Failure::new(Exit::Unreachable, text);
+    Passed { why, next: false, again: None, elsewhere: None }
 }
 
 /// Host and port, as people know it.
-fn authority(host: &Url) -> String {
+pub(crate) fn authority(host: &Url) -> String {
     let name = host.host_str().unwrap_or_default();
     host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
 /// The last cause of an error, which is the one that helps: "connection refused" and not "error sending
 /// request".
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {
         last = cause;
@@ -321,7 +381,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// A problem in words: what, and then each fault on a line of its own.
-fn words(problem: &Problem, status: StatusCode) -> String {
+pub(crate) fn words(problem: &Problem, status: StatusCode) -> String {
     let title =
         if problem.title.is_empty() { format!("the node answered {status}") } else { problem.title.clone() };
     // The detail says it best; where places are named, it would only repeat one of them.

@@ -6,7 +6,7 @@
 use crate::args::{DirectoryAction, Sure};
 use crate::client::{Answer, Ask, Client};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::forms::{Diff, DiffChange};
+use crate::forms::{Diff, DiffChange, Lost};
 use crate::output::{Output, count, one_line};
 use record::document::{Change, Kind, Lines, Located, Problem, Rules, read_json, read_toml};
 use reqwest::header::{ACCEPT, IF_MATCH};
@@ -21,7 +21,10 @@ const JSON: &str = "application/json";
 pub(crate) async fn directory(client: &Client, out: &mut Output, action: &DirectoryAction) -> Outcome {
     match action {
         DirectoryAction::Export => export(client, out).await,
-        DirectoryAction::Diff { file } => show_diff(client, out, &Draft::read(file)?).await,
+        DirectoryAction::Diff { file: Some(file), lost: _ } => {
+            show_diff(client, out, &Draft::read(file)?).await
+        }
+        DirectoryAction::Diff { file: None, lost: _ } => show_lost(client, out).await,
         DirectoryAction::Apply { file, sure } => apply(client, out, &Draft::read(file)?, *sure).await,
         DirectoryAction::Check { file } => judge(client, out, &Draft::read(file)?).await,
         DirectoryAction::Edit { sure } => edit(client, out, *sure).await,
@@ -138,6 +141,24 @@ async fn ask_diff(client: &Client, draft: &Draft) -> Outcome<Answer> {
 fn changes(answer: &Answer) -> Outcome<Vec<String>> {
     let diff: Diff = answer.read()?;
     Ok(diff.changes.into_iter().map(|change| one_line(&Change::from(change).to_string())).collect())
+}
+
+/// Shows what another node changed, and what the cluster did not keep of it.
+async fn show_lost(client: &Client, out: &mut Output) -> Outcome {
+    let answer = client.ask(Ask::get(&["directory", "lost"])).await?;
+    if out.json {
+        return out.data(&answer.body);
+    }
+    let lost: Lost = answer.read()?;
+    let changes = lost.changes.into_iter().map(|change| one_line(&Change::from(change).to_string()));
+    let changes: Vec<_> = changes.collect();
+    let by = lost.name.or(lost.node).unwrap_or_else(|| "another node".into());
+    out.say(&format!(
+        "{by} had version {}.{} of the directory, which was lost when {}.{} was kept; to go back to it, make these \
+         changes again:",
+        lost.term, lost.version, lost.kept_term, lost.kept_version
+    ));
+    out.data(&changes.join("\n"))
 }
 
 /// Shows what would change, asks, and puts the document in place of the one that was compared.

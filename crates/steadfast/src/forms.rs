@@ -217,6 +217,8 @@ pub(crate) struct TrailEntry {
     pub(crate) id: String,
     pub(crate) at: String,
     pub(crate) kind: String,
+    pub(crate) node: Option<String>,
+    pub(crate) node_name: Option<String>,
     pub(crate) alert: Option<serde_json::Value>,
     pub(crate) who: Option<String>,
     pub(crate) via: Option<String>,
@@ -248,4 +250,17 @@ impl Alert {
     pub(crate) fn name(&self) -> &str {
         if self.code.is_empty() { &self.id } else { &self.code }
     }
+}
+
+/// A branch of the directory that was lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Lost {
+    pub(crate) term: u64,
+    pub(crate) version: u64,
+    pub(crate) kept_term: u64,
+    pub(crate) kept_version: u64,
+    pub(crate) node: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) changes: Vec<DiffChange>,
 }

@@ -8,6 +8,8 @@ mod access;
 mod alerts;
 mod args;
 mod client;
+mod cluster;
+mod cluster_args;
 mod demo;
 mod directory;
 mod directory_args;
@@ -54,6 +56,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
     let node = Node { global: &cli.global, key: None };
     match &cli.command {
         Command::Init(args) => node_commands::init(out, &data, args),
+        Command::Join(args) => cluster::join::join(out, &data, args),
         Command::Run => node_commands::run(&data),
         Command::Demo(args) => node_commands::demo(args),
         Command::Check(args) => node_commands::check(out, &data, args),
@@ -88,6 +91,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         Command::Template(action) => node.asked(async |client| sections::template(client, out, action).await),
         Command::Token(action) => node.asked(async |client| access::token(client, out, action).await),
         Command::User(action) => node.asked(async |client| access::user(client, out, action).await),
+        Command::Cluster(action) => node.asked(async |client| cluster::cluster(client, out, action).await),
         Command::Trail(args) => node.asked(async |client| trail::trail(client, out, args).await),
         Command::Status => node.asked(async |client| status::status(client, out).await),
         Command::Providers(args) => node.asked(async |client| status::providers(client, out, args).await),
@@ -104,7 +108,7 @@ struct Node<'a> {
 impl Node<'_> {
     /// Has a conversation, on one thread: a command asks one thing at a time.
     fn asked(self, talk: impl AsyncFnOnce(&Client) -> Outcome) -> Outcome {
-        let client = Client::new(Place::find(self.global)?, self.key)?;
+        let client = Client::new(Place::find(self.global)?, self.key)?.forwarding(self.global.forward);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
         runtime.block_on(talk(&client))

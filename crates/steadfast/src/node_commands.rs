@@ -15,10 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// `init`.
 pub(crate) fn init(out: &mut Output, data: &Path, args: &Init) -> Outcome {
-    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let name = args.name.clone().unwrap_or_else(|| machine.split('.').next().unwrap_or("node").to_owned());
-    let name =
-        base::Name::new(&name).map_err(|error| Failure::new(Exit::Usage, format!("--name: {error}")))?;
+    let name = node_name(args.name.as_deref())?;
     let plan = Plan {
         api: args.listen,
         ingest: Some(args.ingest),
@@ -43,6 +40,16 @@ pub(crate) fn init(out: &mut Output, data: &Path, args: &Init) -> Outcome {
         data.join(node::init::FIRST_DIRECTORY_FILE).display(),
     ));
     Ok(())
+}
+
+/// The name of a node: as given, else the machine's.
+///
+/// # Errors
+/// `Usage` if it cannot be one.
+pub(crate) fn node_name(given: Option<&str>) -> Outcome<base::Name> {
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = given.unwrap_or_else(|| machine.split('.').next().unwrap_or("node"));
+    base::Name::new(name).map_err(|error| Failure::new(Exit::Usage, format!("--name: {error}")))
 }
 
 /// `run`.

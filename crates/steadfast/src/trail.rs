@@ -31,6 +31,7 @@ pub(crate) async fn trail(client: &Client, out: &mut Output, args: &Trail) -> Ou
 async fn past(client: &Client, out: &mut Output, args: &Trail, since: Option<&str>) -> Outcome {
     let ask = Ask::get(&["trail"]).pair("limit", args.limit.to_string()).maybe("since", since);
     let ask = ask.maybe("alert", args.alert.as_deref()).maybe("kind", args.kind.as_deref());
+    let ask = ask.maybe("node", args.node.as_deref());
     let answer = client.ask(ask).await?;
     if out.json {
         return out.data(&answer.body);
@@ -38,7 +39,7 @@ async fn past(client: &Client, out: &mut Output, args: &Trail, since: Option<&st
     let page: TrailPage = answer.read()?;
     // The node gives the newest first, so that a page has them; a story is read from its beginning.
     let rows: Vec<_> = page.entries.iter().rev().map(row).collect();
-    let text = out.table(&["AT", "KIND", "WHAT"], &rows);
+    let text = out.table(&["AT", "NODE", "KIND", "WHAT"], &rows);
     out.data(&text)?;
     if page.next_cursor.is_some() {
         out.say(&format!("there is more than these {}; ask for more with --limit", page.entries.len()));
@@ -48,7 +49,8 @@ async fn past(client: &Client, out: &mut Output, args: &Trail, since: Option<&st
 
 fn row(entry: &TrailEntry) -> Vec<Cell> {
     let text = if entry.text.is_empty() { &entry.kind } else { &entry.text };
-    vec![cell(&entry.at, Tone::Faint), plain(&entry.kind), plain(text)]
+    let node = entry.node_name.as_ref().or(entry.node.as_ref()).map(String::as_str).unwrap_or_default();
+    vec![cell(&entry.at, Tone::Faint), plain(node), plain(&entry.kind), plain(text)]
 }
 
 /// The alert's code, or its id.

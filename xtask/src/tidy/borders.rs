@@ -50,6 +50,12 @@ const BORDERS: &[Border] = &[
         ours: &["base", "ownership", "dispatch", "record"],
         theirs: Theirs::AnyBut(&["axum", "lettre", "reqwest", "serde", "serde_json", "utoipa"]),
     },
+    // Runs the core itself under faults; knows no shell.
+    Border {
+        name: "sim",
+        ours: &["base", "selection", "ownership", "dispatch", "record"],
+        theirs: Theirs::Only(&[]),
+    },
     // The ways out and the ways in do not know each other.
     Border {
         name: "channel",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test, as tests do")]
 
 mod access;
+mod cluster;
 mod directory;
 mod node;
 mod notices;

@@ -1,17 +1,21 @@
 //! A node as small as can be: the real core and the real ledger behind the real router, driven in-process.
 
-use api::{Api, Backup, Call, Calls, Changes, LinkKey, NodeInfo, Rendered, Services};
+use api::{
+    Admitted, Api, Backup, Call, Calls, CertificateView, Changes, Invited, LinkKey, LinkView, Listeners,
+    NodeInfo, PeerServices, Rendered, Services, Welcome,
+};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use base::{AlertId, Mono, Name, Now, Wall};
+use base::{AlertId, Mono, Name, NodeId, Now, Wall};
 use dispatch::directory::{Address, Civil, Directory};
 use dispatch::input::{Effect, Input, Order, Past, ProviderSpec};
 use dispatch::record::{Actor, Content, Entry};
 use dispatch::state::State;
-use dispatch::{Answer, Dispatch, Identity, Ticket, Timings};
+use dispatch::{Answer, Dispatch, Identity, Settings, Ticket};
 use futures_util::future::BoxFuture;
 use ledger::{Ledger, LedgerEvent, Options, Stored};
+use ownership::Role;
 use record::document::{Document, Problem, Rules, form};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,7 +50,12 @@ fn book() -> Directory {
     let mut document = record::document::read_toml(BOOK, "book").unwrap();
     for scope in SCOPES {
         let digest = base::Digest(sha2::Sha256::digest(secret(scope).as_bytes()).into());
-        let token = form::Token { sha256: digest.to_string(), scopes: vec![scope.to_owned()], expires: None };
+        let token = form::Token {
+            sha256: digest.to_string(),
+            scopes: vec![scope.to_owned()],
+            expires: None,
+            refuse_solo: false,
+        };
         document.tokens.insert(scope.to_owned(), token);
     }
     let mut old = document.tokens["admin"].clone();
@@ -63,6 +72,43 @@ fn book() -> Directory {
 }
 
 struct Lent;
+
+/// A node that lets peers in and has one invitation, whose secret is `come`.
+impl PeerServices for Lent {
+    fn links(&self) -> BTreeMap<NodeId, LinkView> {
+        BTreeMap::new()
+    }
+    fn certificates(&self) -> Vec<CertificateView> {
+        let expires = std::time::UNIX_EPOCH + std::time::Duration::from_secs(4_102_444_800);
+        vec![CertificateView { what: "peer".into(), file: "tls/peer.pem".into(), expires, renews: true }]
+    }
+    fn listeners(&self) -> Listeners {
+        Listeners {
+            api: "0.0.0.0:8443".parse().unwrap(),
+            ingest: None,
+            peers: Some("0.0.0.0:8444".parse().unwrap()),
+            dialled: Vec::new(),
+            public_url: None,
+        }
+    }
+    fn invite(&self, _: Role, valid: std::time::Duration, hosts: &[String]) -> Result<Invited, String> {
+        let until = std::time::UNIX_EPOCH + valid;
+        Ok(Invited { token: "sfjoin_x".into(), until, hosts: hosts.to_vec() })
+    }
+    fn admit(&self, secret: &str) -> Result<Admitted, String> {
+        match secret {
+            "come" => Ok(Admitted { role: Role::Member, until: std::time::UNIX_EPOCH }),
+            "watch" => Ok(Admitted { role: Role::Witness, until: std::time::UNIX_EPOCH }),
+            _ => Err("this join token is unknown here".into()),
+        }
+    }
+    fn give_back(&self, _: &str, _: Admitted) -> Result<(), String> {
+        Ok(())
+    }
+    fn welcome(&self) -> Result<Welcome, String> {
+        Ok(Welcome { ca: "the ca".into(), ca_key: Some("its key".into()), link_key: "00".repeat(32) })
+    }
+}
 
 impl Services for Lent {
     fn civil(&self, _: &str) -> Civil {
@@ -146,7 +192,7 @@ impl Node {
             ProviderSpec { name: Name::new("main").unwrap(), channel, per_minute: None, per_day: None };
         let mut effects = Vec::new();
         let start = (State::default(), Past::default());
-        let mut core = Dispatch::start(identity, Timings::default(), start, vec![main], now(), &mut effects);
+        let mut core = Dispatch::start(identity, Settings::default(), start, vec![main], now(), &mut effects);
         let order = Order::Directory { directory: Arc::new(book()), expected: None, summary: "made".into() };
         let input = Input::Order { ticket: Ticket(0), by: Actor::ourselves(), order };
         core.handle(now(), input, &mut effects);
@@ -157,6 +203,7 @@ impl Node {
             answers: BTreeMap::new(),
             tickets: 0,
             unpublished: Vec::new(),
+            mono: Mono(0),
         };
         tokio::spawn(turn.run(effects, waiting, events));
         let links = LinkKey([7; 32]);
@@ -247,6 +294,7 @@ struct Turn {
     answers: BTreeMap<Ticket, oneshot::Sender<Answer>>,
     tickets: u64,
     unpublished: Vec<(base::RecordId, Entry)>,
+    mono: Mono,
 }
 
 impl Turn {
@@ -265,16 +313,16 @@ impl Turn {
                         self.answers.insert(Ticket(self.tickets), answer);
                         self.take(make(Ticket(self.tickets)));
                     }
-                    Some(Call::Read(read)) => read(&self.core, now()),
+                    Some(Call::Read(read)) => read(&self.core, self.now()),
                     None => return,
                 },
                 Some(event) = events.recv() => {
-                    if let LedgerEvent::Stored { upto, .. } = event {
+                    if let LedgerEvent::Stored { log, upto } = event {
                         let durable = self.unpublished.iter().take_while(|(id, _)| id.seq < upto).count();
                         for (id, entry) in self.unpublished.drain(..durable) {
                             self.changes.publish(id, &entry);
                         }
-                        self.take(Input::Stored { upto, copies: 1 });
+                        self.take(Input::Stored { log, upto });
                     }
                 }
             }
@@ -283,8 +331,19 @@ impl Turn {
 
     fn take(&mut self, input: Input) {
         let mut effects = Vec::new();
-        self.core.handle(now(), input, &mut effects);
+        self.core.handle(self.now(), input, &mut effects);
+        if self.core.members().len() > 1 {
+            // No peer is there: so much time passes, in small steps, that each is down, and nobody waits for it.
+            for _ in 0..30 {
+                self.mono = self.mono + std::time::Duration::from_millis(50);
+                self.core.handle(self.now(), Input::Deadline, &mut effects);
+            }
+        }
         self.execute(effects);
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: self.mono, ..now() }
     }
 
     fn execute(&mut self, effects: Vec<Effect>) {
@@ -301,6 +360,7 @@ impl Turn {
                     }
                 }
                 Effect::Deliver(_) | Effect::Forget { .. } => (),
+                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => (), // Nobody is there.
             }
         }
         if !records.is_empty() {

@@ -1,11 +1,11 @@
-//! The demo's stage: a data folder, a node as a child process, a mailbox, and a client of the node's API.
+//! The demo's stage: two nodes as child processes with their data folders, a mailbox, and a client of their API.
 
 use super::mailbox::{self, Mail};
 use node::init::{self, Plan};
 use serde_json::Value;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -41,55 +41,117 @@ impl<E: std::error::Error> From<E> for StageError {
 
 /// Everything the story needs.
 pub(super) struct Stage {
-    folder: TempDir,
-    api: SocketAddr,
+    #[expect(dead_code, reason = "held, not read: the folders go with it")]
+    root: TempDir,
+    north: Machine,
+    south: Machine,
     token: String,
     client: reqwest::Client,
     mails: mpsc::UnboundedReceiver<Mail>,
+}
+
+/// One of the two nodes: a data folder, and the process that runs on it.
+pub(super) struct Machine {
+    name: &'static str,
+    folder: PathBuf,
+    api: SocketAddr,
     node: Option<Child>,
 }
 
+/// Which of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    North,
+    South,
+}
+
 impl Stage {
-    /// Makes a folder with a small directory in it, opens the mailbox, and starts the node.
+    /// Makes a node with a small directory, opens the mailbox, starts it, and lets a second one join.
     pub(super) async fn set(step: Duration) -> Result<Self, StageError> {
-        let folder = tempfile::Builder::new().prefix("steadfast-demo-").tempdir()?;
+        let root = tempfile::Builder::new().prefix("steadfast-demo-").tempdir()?;
         let (mailbox, mails) = mailbox::open().await?;
-        let api = free_port()?;
-        let plan = Plan {
-            api,
-            more: format!(
-                "[[providers]]\nname = \"mail-1\"\nchannel = \"mail\"\nhost = \"{}\"\nport = {}\n\
-                 tls = \"plain\"\nsender = \"alerts@demo.invalid\"\nsender_name = \"Steadfast demo\"\n",
-                mailbox.ip(),
-                mailbox.port()
-            ),
-            ..Plan::new(base::Name::new("demo")?)
+        let machine = |name: &'static str| -> Result<Machine, StageError> {
+            Ok(Machine { name, folder: root.path().join(name), api: free_port()?, node: None })
         };
-        let made = init::init(folder.path(), &plan)?;
-        let book = folder.path().join(init::FIRST_DIRECTORY_FILE);
+        let (north, south) = (machine("north")?, machine("south")?);
+        let provider = provider(mailbox);
+        let plan = Plan {
+            api: north.api,
+            peers: Some(free_port()?),
+            more: provider.clone(),
+            ..Plan::new(base::Name::new(north.name)?)
+        };
+        let made = init::init(&north.folder, &plan)?;
+        let book = north.folder.join(init::FIRST_DIRECTORY_FILE);
         let text = std::fs::read_to_string(&book)? + &directory(step);
         std::fs::write(&book, text)?;
-        let client = client(&folder.path().join(init::CA_FILE))?;
-        let mut stage = Self { folder, api, token: made.token, client, mails, node: None };
-        stage.start().await?;
+        let client = client(&north.folder.join(init::CA_FILE))?;
+        let mut stage = Self { root, north, south, token: made.token, client, mails };
+        stage.start(Place::North).await?;
+        stage.join(&provider)?;
+        stage.start(Place::South).await?;
+        stage.until_level().await?;
         Ok(stage)
     }
 
-    pub(super) fn folder(&self) -> &Path {
-        self.folder.path()
+    /// The two commands that make a pair, as an operator types them.
+    fn join(&self, provider: &str) -> Result<(), StageError> {
+        let folder = |machine: &Machine| machine.folder.display().to_string();
+        let token = said(&["--quiet", "--data", &folder(&self.north), "token", "create"])?;
+        let (api, peers) = (self.south.api.to_string(), free_port()?.to_string());
+        let south = folder(&self.south);
+        let join = ["--quiet", "--data", &south, "join", token.trim(), "--name", self.south.name];
+        let ingest = free_port()?.to_string();
+        let more = ["--listen", &api, "--peers", &peers, "--ingest", &ingest];
+        said(&[&join[..], &more[..]].concat())?;
+        let file = self.south.folder.join("node.toml");
+        let text = std::fs::read_to_string(&file)? + provider;
+        Ok(std::fs::write(&file, text)?)
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("https://{}", self.api)
+    /// Waits until each node holds what the other does.
+    pub(super) async fn until_level(&self) -> Result<(), StageError> {
+        let started = Instant::now();
+        while started.elapsed() < super::PATIENCE {
+            let taken = self.get(Place::North, "/api/v1/cluster").await?;
+            if taken.get("copies").and_then(Value::as_u64) >= Some(2) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(StageError::new("the two nodes did not come level"))
     }
 
-    /// Starts the node's process and waits until it answers.
-    pub(super) async fn start(&mut self) -> Result<(), StageError> {
-        let log = std::fs::File::create(self.folder.path().join("node.log"))?;
+    fn machine(&self, place: Place) -> &Machine {
+        match place {
+            Place::North => &self.north,
+            Place::South => &self.south,
+        }
+    }
+
+    fn machine_mut(&mut self, place: Place) -> &mut Machine {
+        match place {
+            Place::North => &mut self.north,
+            Place::South => &mut self.south,
+        }
+    }
+
+    pub(super) fn folder(&self, place: Place) -> &Path {
+        &self.machine(place).folder
+    }
+
+    pub(super) fn url(&self, place: Place) -> String {
+        format!("https://{}", self.machine(place).api)
+    }
+
+    /// Starts a node's process and waits until it answers.
+    pub(super) async fn start(&mut self, place: Place) -> Result<(), StageError> {
+        let file = self.machine(place).folder.join("node.log");
+        let log = std::fs::File::options().create(true).append(true).open(&file)?;
         let program = std::env::current_exe()?;
         let mut node = Command::new(program)
             .args(["--data"])
-            .arg(self.folder.path())
+            .arg(self.folder(place))
             .arg("run")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -98,10 +160,10 @@ impl Stage {
         let patience = Instant::now();
         loop {
             if let Some(status) = node.try_wait()? {
-                let log = std::fs::read_to_string(self.folder.path().join("node.log"))?;
+                let log = std::fs::read_to_string(&file)?;
                 return Err(StageError::new(format!("the node ended ({status}) and said:\n{log}")));
             }
-            let answer = self.client.get(format!("{}/readyz", self.url())).send().await;
+            let answer = self.client.get(format!("{}/readyz", self.url(place))).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 break;
             }
@@ -111,13 +173,13 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.node = Some(node);
+        self.machine_mut(place).node = Some(node);
         Ok(())
     }
 
-    /// Kills the node's process as a power failure would: no warning, no clean-up.
-    pub(super) fn kill(&mut self) -> Result<(), StageError> {
-        if let Some(mut node) = self.node.take() {
+    /// Kills a node's process as a power failure would: no warning, no clean-up.
+    pub(super) fn kill(&mut self, place: Place) -> Result<(), StageError> {
+        if let Some(mut node) = self.machine_mut(place).node.take() {
             node.kill()?;
             node.wait()?;
         }
@@ -136,7 +198,7 @@ impl Stage {
     pub(super) async fn until_sent(&self, code: &str, patience: Duration) -> Result<(), StageError> {
         let started = Instant::now();
         while started.elapsed() < patience {
-            let alert = self.get(&format!("/api/v1/alerts/{code}")).await?;
+            let alert = self.get(Place::North, &format!("/api/v1/alerts/{code}")).await?;
             if alert.pointer("/progress/sent").and_then(Value::as_u64) > Some(0) {
                 return Ok(());
             }
@@ -145,14 +207,19 @@ impl Stage {
         Err(StageError::new("the first message was not taken"))
     }
 
-    pub(super) async fn post(&self, path: &str, body: &'static str) -> Result<Value, StageError> {
-        let request = self.client.post(format!("{}{path}", self.url())).bearer_auth(&self.token);
+    pub(super) async fn post(
+        &self,
+        place: Place,
+        path: &str,
+        body: &'static str,
+    ) -> Result<Value, StageError> {
+        let request = self.client.post(format!("{}{path}", self.url(place))).bearer_auth(&self.token);
         let answer = request.header("content-type", "application/json").body(body).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Value, StageError> {
-        let request = self.client.get(format!("{}{path}", self.url())).bearer_auth(&self.token);
+    pub(super) async fn get(&self, place: Place, path: &str) -> Result<Value, StageError> {
+        let request = self.client.get(format!("{}{path}", self.url(place))).bearer_auth(&self.token);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
@@ -169,8 +236,8 @@ impl Stage {
     }
 
     /// The trail, oldest first, as sentences.
-    pub(super) async fn trail(&self) -> Result<Vec<String>, StageError> {
-        let answer = self.get("/api/v1/trail?limit=200").await?;
+    pub(super) async fn trail(&self, place: Place) -> Result<Vec<String>, StageError> {
+        let answer = self.get(place, "/api/v1/trail?limit=200").await?;
         let entries = answer.get("entries").and_then(Value::as_array).cloned().unwrap_or_default();
         let mut lines: Vec<(String, String)> = entries
             .iter()
@@ -184,8 +251,30 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        drop(self.kill()); // The folder goes with the stage; a node without one is of no use.
+        // The folders go with the stage; a node without one is of no use.
+        drop(self.kill(Place::North));
+        drop(self.kill(Place::South));
     }
+}
+
+/// Runs this program with these arguments, and gives what it printed.
+fn said(arguments: &[&str]) -> Result<String, StageError> {
+    let ran = Command::new(std::env::current_exe()?).args(arguments).stdin(Stdio::null()).output()?;
+    if !ran.status.success() {
+        let why = String::from_utf8_lossy(&ran.stderr);
+        return Err(StageError::new(format!("`steadfast {}` failed: {why}", arguments.join(" "))));
+    }
+    Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
+}
+
+/// The way out of both nodes: the demo's own mailbox.
+fn provider(mailbox: SocketAddr) -> String {
+    format!(
+        "[[providers]]\nname = \"mail-1\"\nchannel = \"mail\"\nhost = \"{}\"\nport = {}\n\
+         tls = \"plain\"\nsender = \"alerts@demo.invalid\"\nsender_name = \"Steadfast demo\"\n",
+        mailbox.ip(),
+        mailbox.port()
+    )
 }
 
 /// A port that is free now; the node binds it a moment later.
@@ -205,7 +294,7 @@ fn directory(step: Duration) -> String {
     format!(
         r#"
 [settings]
-operators = ["chief"]
+operators = ["operator"]
 
 [recipients.anna]
 title = "Anna Berg"
@@ -214,6 +303,10 @@ addresses = [{{ channel = "mail", value = "anna@demo.invalid" }}]
 [recipients.ben]
 title = "Ben Okoro"
 addresses = [{{ channel = "mail", value = "ben@demo.invalid" }}]
+
+[recipients.operator]
+title = "Who looks after Steadfast"
+addresses = [{{ channel = "mail", value = "operator@demo.invalid" }}]
 
 [recipients.chief]
 title = "Chief on duty"

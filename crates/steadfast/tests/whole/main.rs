@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "the whole crate is a test")]
 
 mod bad_input;
+mod cluster;
 mod kill;
 mod mailbox;
 mod mass;
