@@ -266,7 +266,8 @@ impl Dispatch {
         let timings = self.cluster.timings();
         let gate =
             self.awaited.gated.front().filter(|_| self.active).map(|(_, since, _)| *since + timings.gate);
-        let claims = self.awaited.claimed.front().map(|(_, since, _)| *since + timings.claim_wait);
+        let claims = self.awaited.claimed.front().filter(|_| self.active);
+        let claims = claims.map(|(_, since, _)| *since + timings.claim_wait);
         let duties = self.awaited.duties.iter().map(|(_, since, _)| *since + timings.claim_wait);
         gate.into_iter().chain(claims).chain(duties).min()
     }

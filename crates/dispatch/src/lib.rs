@@ -151,7 +151,7 @@ impl Dispatch {
             Input::Order { ticket, by, order } => self.obey(now, ticket, &by, order, out),
             Input::Report(reports) => self.conclude(now, reports, out),
             Input::Stored { log, upto } => self.stored(log, upto),
-            Input::Truncated { base } => self.base.extend(base),
+            Input::Truncated { base } => self.raise_base(base),
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
@@ -224,6 +224,15 @@ impl Dispatch {
     /// record of a peer that the answer rests on.
     fn answer(&mut self, about: Option<RecordId>, ticket: Ticket, answer: Answer) {
         self.answers.push_back((self.next, about, ticket, answer));
+    }
+
+    /// Logs are whole from further up on only. What the disk says of a snapshot may come after the next one was
+    /// taken, so that a base never goes back.
+    fn raise_base(&mut self, base: Vector) {
+        for (log, from) in base {
+            let slot = self.base.entry(log).or_default();
+            *slot = (*slot).max(from);
+        }
     }
 
     /// How much of our log is on our disk.

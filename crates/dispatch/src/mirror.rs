@@ -6,7 +6,7 @@
 use crate::clock::Moment;
 use crate::input::{PeerEvent, Snapshot};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Concluded, Entry, Outcome, Record, Send, Why};
+use crate::record::{Actor, Alert, Concluded, Entry, Outcome, Record, Send, StepKey, Why};
 use crate::run::Turn;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
@@ -136,7 +136,7 @@ impl Dispatch {
         }
         let peers: Vec<NodeId> = self.cluster.peers().collect();
         for to in peers {
-            let shipments = self.cluster.ship(to, &self.state.applied, &self.base);
+            let shipments = self.cluster.ship(to, &self.state.applied, &self.durable, &self.base);
             out.extend(shipments.into_iter().map(|shipment| Effect::Ship { to, shipment }));
         }
     }
@@ -252,7 +252,12 @@ impl Dispatch {
             return;
         };
         self.begin(now, alert, roster);
-        let fired = self.fired_moment(now, alert.0.log.node, at);
+        // A later step may have been heard of before the alert itself; whose clock that is by is not known.
+        let last = self.state.open.get(&alert).and_then(|open| open.facts.fired.last_key_value());
+        let fired = match last {
+            Some((step, fired)) if *step != StepKey::default() => Moment::of(now, fired.at),
+            Some(_) | None => self.fired_moment(now, alert.0.log.node, at),
+        };
         self.fired_then(now, alert, fired);
         let accepted = self.moment(now, alert.0.log.node, at);
         if let Some(run) = self.runs.get_mut(&alert) {

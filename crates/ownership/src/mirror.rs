@@ -37,7 +37,7 @@ impl Cluster {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.sent = peer.held.clone();
             peer.connected = true;
-            peer.snapshot_sent = false;
+            peer.snapshot = None;
         }
     }
 
@@ -48,8 +48,9 @@ impl Cluster {
         }
     }
 
-    /// What to send to `to` now, given what we hold and from where on each log is still kept whole.
-    pub fn ship(&mut self, to: NodeId, held: &Vector, base: &Vector) -> Vec<Shipment> {
+    /// What to send to `to` now, given what we hold and how much of it is durable, and from where on
+    /// each log is still kept whole.
+    pub fn ship(&mut self, to: NodeId, held: &Vector, durable: &Vector, base: &Vector) -> Vec<Shipment> {
         let mut shipments = Vec::new();
         if self.role(to) == Role::Witness || self.role(self.me.node) == Role::Witness {
             return shipments;
@@ -61,8 +62,11 @@ impl Cluster {
         }
         let kept = |log: &LogId| base.get(log).copied().unwrap_or(0);
         if held.iter().any(|(log, _)| peer.at(*log) < kept(log)) {
-            if !peer.snapshot_sent {
-                peer.snapshot_sent = true;
+            // One at a time: it holds at least what is durable now. By the time it has arrived more may be gone.
+            if peer.snapshot.as_ref().is_none_or(|sent| crate::peer::covers(&peer.held, sent)) {
+                peer.snapshot = Some(durable.clone());
+                // What was sent before fell into the gap that it is to close.
+                peer.sent = peer.held.clone();
                 shipments.push(Shipment::Snapshot);
             }
             return shipments;

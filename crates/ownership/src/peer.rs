@@ -73,7 +73,6 @@ pub struct PeerView {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about one peer")]
 pub(crate) struct Peer {
     pub(crate) condition: Condition,
     pub(crate) because: Arc<str>,
@@ -104,7 +103,8 @@ pub(crate) struct Peer {
     /// How much of each log was handed to its connection.
     pub(crate) sent: Vector,
     pub(crate) connected: bool,
-    pub(crate) snapshot_sent: bool,
+    /// A snapshot is on its way that holds at least this.
+    pub(crate) snapshot: Option<Vector>,
 }
 
 impl Peer {
@@ -132,7 +132,7 @@ impl Peer {
             told_held: Vector::new(),
             sent: Vector::new(),
             connected: false,
-            snapshot_sent: false,
+            snapshot: None,
         }
     }
 
@@ -186,7 +186,7 @@ impl Peer {
         self.told_durable.clear();
         self.told_held.clear();
         self.sent.clear();
-        self.snapshot_sent = false;
+        self.snapshot = None;
     }
 
     /// Takes note of what we hold by now.

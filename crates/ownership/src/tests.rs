@@ -206,19 +206,19 @@ fn a_peer_gets_what_it_lacks_and_the_rest_when_that_has_arrived() {
         };
         shipments.iter().map(range).collect()
     };
-    let first = ranges(cluster.ship(you.node, &mine, &Vector::new()));
+    let first = ranges(cluster.ship(you.node, &mine, &mine, &Vector::new()));
     assert_eq!(first.first(), Some(&(me, 1000, 3048)));
     assert_eq!(first.iter().filter(|(log, ..)| *log == me).map(|(_, _, upto)| *upto).max(), Some(17_384));
     assert!(first.contains(&(old, 0, 3)), "its disk is a new one");
-    assert_eq!(ranges(cluster.ship(you.node, &mine, &Vector::new())), []);
+    assert_eq!(ranges(cluster.ship(you.node, &mine, &mine, &Vector::new())), []);
     speaks(&mut cluster, 10, &beat(you, &[(me, 17_384)], Some(me)), &mine);
     assert_eq!(
-        ranges(cluster.ship(you.node, &mine, &Vector::new())),
+        ranges(cluster.ship(you.node, &mine, &mine, &Vector::new())),
         [(me, 17_384, 19_432), (me, 19_432, 20_000)]
     );
     let truncated = held(&[(me, 50)]);
     cluster.connected(you.node);
-    assert_eq!(ranges(cluster.ship(you.node, &mine, &truncated)).first(), Some(&(me, 17_384, 19_432)));
+    assert_eq!(ranges(cluster.ship(you.node, &mine, &mine, &truncated)).first(), Some(&(me, 17_384, 19_432)));
 }
 
 #[test]
@@ -229,8 +229,8 @@ fn a_peer_that_lacks_what_is_gone_gets_a_snapshot_once() {
     speaks(&mut cluster, 0, &beat(you, &[(me, 10)], Some(me)), &mine);
     cluster.connected(you.node);
     let base = held(&[(me, 50)]);
-    assert_eq!(cluster.ship(you.node, &mine, &base), [Shipment::Snapshot]);
-    assert_eq!(cluster.ship(you.node, &mine, &base), []);
+    assert_eq!(cluster.ship(you.node, &mine, &mine, &base), [Shipment::Snapshot]);
+    assert_eq!(cluster.ship(you.node, &mine, &mine, &base), []);
 }
 
 #[test]

@@ -273,14 +273,11 @@ impl Disk {
         self.forget(over.into_iter().collect(), &[]);
     }
 
-    /// Power fails: what was not durable is gone; the batch under way may have made it, perhaps with a torn end.
-    pub(crate) fn fail(&mut self, me: LogId, made_it: bool, torn: bool) {
+    /// Power fails: what was not durable is gone. The batch under way made it whole or not at all: a write that
+    /// was torn is found by its checksum, and passed over.
+    pub(crate) fn fail(&mut self, me: LogId, made_it: bool) {
         if made_it {
-            let committed = self.commit(me);
-            if torn && let Some(row) = committed.rows.last().and_then(|id| self.rows.get_mut(id)) {
-                let half = row.bytes.len() / 2;
-                row.bytes = row.bytes.iter().take(half).copied().collect();
-            }
+            self.commit(me);
         }
         self.queue.clear();
         self.batch = 0;

@@ -1,10 +1,11 @@
 //! When a run is over, and what the invariants get to see of it.
 
-use crate::clients::{Client, Manner};
+use crate::clients::Client;
 use crate::history::{History, Tally};
 use crate::machine::Machine;
 use crate::queue::Ms;
 use crate::world::{Plan, World};
+use base::NodeId;
 use dispatch::Dispatch;
 
 /// All that there is to see.
@@ -14,6 +15,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) history: &'a History,
     pub(crate) machines: &'a [Machine],
     pub(crate) clients: &'a [Client],
+    pub(crate) dismissed: Option<NodeId>,
 }
 
 impl Scene<'_> {
@@ -21,14 +23,14 @@ impl Scene<'_> {
     pub(crate) fn cores(&self) -> impl Iterator<Item = (&Machine, &Dispatch)> {
         self.machines
             .iter()
-            .filter(|machine| !machine.witness)
+            .filter(|machine| !machine.witness && self.dismissed != Some(machine.node))
             .filter_map(|machine| machine.core.as_ref().map(|core| (machine, core)))
     }
 
     /// No link was ever cut, no process stood still, no disk was slow.
     pub(crate) fn is_clean(&self) -> bool {
         let tally: &Tally = &self.history.tally;
-        tally.cuts == 0 && tally.pauses == 0 && self.plan.profile.name != "disk"
+        !self.history.dismissed && tally.cuts == 0 && tally.pauses == 0 && self.plan.profile.name != "disk"
     }
 }
 
@@ -36,14 +38,17 @@ impl World {
     /// Everything is over on all nodes, and all know the same.
     pub(crate) fn is_settled(&self) -> bool {
         let busy = |machine: &Machine| {
-            machine.core.is_none() || !machine.attempts.is_empty() || !machine.disk.queue.is_empty()
+            let gone = self.dismissed.is_some_and(|ix| self.machine(ix).node == machine.node);
+            !gone
+                && (machine.core.is_none() || !machine.attempts.is_empty() || !machine.disk.queue.is_empty())
         };
         !self.machines.iter().any(busy) && self.unsettled().is_empty()
     }
 
     /// What keeps it from being over, in words.
     pub(crate) fn unsettled(&self) -> String {
-        let mut cores = self.machines.iter().filter(|machine| !machine.witness);
+        let gone = self.dismissed.map(|ix| self.machine(ix).node);
+        let mut cores = self.machines.iter().filter(|machine| !machine.witness && gone != Some(machine.node));
         let Some(first) = cores.next() else { return String::new() };
         let Some(one) = &first.core else { return "a node is down".into() };
         let mut words = difference(first.letter, one, first.letter, one);
@@ -60,7 +65,6 @@ impl World {
         self.history.tally.accepted = count(promises.len());
         self.history.tally.solo = count(promises.values().filter(|promise| promise.copies < 2).count());
         self.history.tally.ended = self.now;
-        let _ = Manner::Once;
     }
 }
 

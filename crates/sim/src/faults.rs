@@ -18,9 +18,8 @@ impl World {
         let ix = self.rng.below(self.plan.nodes);
         match fault {
             Fault::Kill => self.kill(ix),
-            Fault::PowerOff => self.power_off(ix, false),
-            Fault::Tear => self.power_off(ix, true),
-            Fault::Blackout => (0..self.plan.nodes).for_each(|ix| self.power_off(ix, false)),
+            Fault::PowerOff => self.power_off(ix),
+            Fault::Blackout => (0..self.plan.nodes).for_each(|ix| self.power_off(ix)),
             Fault::Cut => self.cut_some(ix, false),
             Fault::CutOneWay => self.cut_some(ix, true),
             Fault::BadLink => {
@@ -47,6 +46,7 @@ impl World {
                     self.tell(|world| format!("{} {} rots", world.name(ix), world.record(id)));
                 }
             }
+            Fault::Jump if !self.machine(ix).is_up() => (),
             Fault::Jump => {
                 let by = i64::try_from(self.rng.between(0, 172_800_000)).unwrap_or(0) - 86_400_000;
                 self.tell(|world| format!("{} wall clock jumps by {by} ms", world.name(ix)));
@@ -64,22 +64,22 @@ impl World {
             return;
         }
         self.tell(|world| format!("{} is KILLED", world.name(ix)));
-        self.stop(ix, false);
+        self.stop(ix);
         self.hang_up(ix);
     }
 
-    fn power_off(&mut self, ix: Ix, torn: bool) {
+    fn power_off(&mut self, ix: Ix) {
         if !self.machine(ix).is_up() {
             return;
         }
         self.tell(|world| format!("{} LOSES POWER", world.name(ix)));
         self.machine_mut(ix).dark = true;
-        self.stop(ix, torn);
+        self.stop(ix);
         self.hang_up(ix);
     }
 
-    fn stop(&mut self, ix: Ix, torn: bool) {
-        let made_it = torn || self.rng.per_mille(500);
+    fn stop(&mut self, ix: Ix) {
+        let made_it = self.rng.per_mille(500);
         let machine = self.machine_mut(ix);
         machine.core = None;
         machine.life += 1;
@@ -87,7 +87,7 @@ impl World {
         machine.attempts.clear();
         machine.parcel = None;
         let me = machine.log;
-        machine.disk.fail(me, made_it, torn);
+        machine.disk.fail(me, made_it);
         self.history.tally.crashes += 1;
         self.observe(&Fact::Stopped { ix });
         self.after(50, 4000, Event::Boot(ix));
@@ -130,10 +130,13 @@ impl World {
         }
         self.tell(|world| format!("{} LOSES ITS DISK", world.name(ix)));
         self.machine_mut(ix).dark = true;
-        self.stop(ix, false);
+        self.stop(ix);
         self.hang_up(ix);
         let lost = std::mem::take(&mut self.machine_mut(ix).disk);
         self.history.tally.wiped += 1;
+        // Who replaces a disk sets the clock as well: a boot must come after those that peers know.
+        let machine = self.machine_mut(ix);
+        machine.ahead = machine.ahead.rem_euclid(200);
         let others: Vec<_> = self.machines.iter().map(|machine| machine.disk.clone()).collect();
         self.observe(&Fact::Wiped { ix, lost: &lost, disks: &others });
     }
@@ -185,7 +188,6 @@ impl World {
             let now = self.now;
             let machine = self.machine_mut(ix);
             machine.hangs_until = machine.hangs_until.min(now);
-            machine.stands_still_until = machine.stands_still_until.min(now);
             machine.suspect = false;
             if machine.is_up() {
                 self.begin_write(ix);

@@ -90,6 +90,25 @@ pub struct Tally {
     pub ended: u64,
 }
 
+impl Tally {
+    /// Adds another run's figures.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.solo += other.solo;
+        self.deliveries += other.deliveries;
+        self.duplicates += other.duplicates;
+        self.destroyed += other.destroyed;
+        self.crashes += other.crashes;
+        self.cuts += other.cuts;
+        self.pauses += other.pauses;
+        self.wiped += other.wiped;
+        self.snapshots += other.snapshots;
+        self.claims += other.claims;
+        self.merged += other.merged;
+        self.ended += other.ended;
+    }
+}
+
 /// All that happened so far.
 #[derive(Debug, Default)]
 pub(crate) struct History {
@@ -114,6 +133,8 @@ pub(crate) struct History {
     pub(crate) tally: Tally,
     /// Sending was paused at some time.
     pub(crate) paused: bool,
+    /// A node was taken out of the cluster while it ran: it sends until it hears of that.
+    pub(crate) dismissed: bool,
     /// Some wall clock jumped.
     pub(crate) jumped: bool,
 }
@@ -173,6 +194,7 @@ impl History {
             Record::Claim(_) => self.tally.claims += 1,
             Record::Merged { .. } => self.tally.merged += 1,
             Record::Pause { .. } => self.paused = true,
+            Record::Member { member: None, .. } => self.dismissed = true,
             Record::Start { .. }
             | Record::Update { .. }
             | Record::StepFired { .. }

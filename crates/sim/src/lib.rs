@@ -16,14 +16,18 @@ mod history;
 mod invariants;
 mod links;
 mod machine;
+mod mutation;
 mod net;
 mod people;
 pub mod profile;
 mod queue;
 mod rng;
+mod sweep;
 mod words;
 mod world;
 
 pub use history::Tally;
+pub use mutation::{MUTATIONS, Mutation, Verdict, judge};
 pub use profile::{PROFILES, Profile};
+pub use sweep::{Summary, Sweep, sweep};
 pub use world::{Outcome, Plan, run};

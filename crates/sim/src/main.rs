@@ -1,57 +1,125 @@
-//! `sim`: runs many seeds, or tells one.
+//! `sim`: runs a cluster many times under faults, or tells one run in words.
+//!
+//! `sim --seeds 1000 --profile full --nodes 3`, `sim --seed 17 --profile full --nodes 3`, `sim --mutations`.
 
+use ownership::Rules;
+use sim::profile::{PROFILES, find};
+use sim::{MUTATIONS, Plan, Profile, Sweep, judge, run, sweep};
+use std::io::Write as _;
 use std::process::ExitCode;
+
+/// Runs of each rule's absence.
+const MUTATION_SEEDS: u64 = 300;
+
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let get = |name: &str| words.iter().position(|word| word == name).and_then(|at| words.get(at + 1));
-    let number = |name: &str, other: u64| get(name).and_then(|text| text.parse().ok()).unwrap_or(other);
-    let profile = sim::profile::find(get("--profile").map_or("calm", String::as_str)).expect("a profile");
-    let nodes = number("--nodes", 2) as usize;
-    let rules = ownership::Rules::default();
-    if get("--seed").is_some() {
-        let plan = sim::Plan { profile, nodes, seed: number("--seed", 0), rules, told: true };
-        let outcome = sim::run(plan);
-        std::io::Write::write_all(&mut std::io::stdout(), outcome.transcript.as_bytes()).ok();
-        println!("{:?}", outcome.tally);
-        for line in outcome.broken {
-            println!("BROKEN {line}");
+    match Wish::read(&words).and_then(|wish| fulfil(&wish)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            say(&format!("{why}\n\n{}", help()));
+            ExitCode::from(2)
         }
-        return ExitCode::SUCCESS;
     }
-    let begun = std::time::Instant::now();
-    let mut bad = 0;
-    let mut tally = sim::Tally::default();
-    let mut kinds = std::collections::BTreeMap::<String, (u64, u64)>::new();
-    for seed in 0..number("--seeds", 100) {
-        let plan = sim::Plan { profile, nodes, seed, rules, told: false };
-        let outcome = std::panic::catch_unwind(|| sim::run(plan))
-            .unwrap_or_else(|_| sim::Outcome { broken: vec!["panic at 0".into()], ..Default::default() });
-        if let Some(first) = outcome.broken.first() {
-            bad += 1;
-            if bad <= 8 {
-                println!("seed {seed}: {first}");
+}
+
+fn say(line: &str) {
+    writeln!(std::io::stdout().lock(), "{line}").unwrap_or_default(); // Nobody listens any more.
+}
+
+fn help() -> String {
+    let profiles: String =
+        PROFILES.iter().map(|profile| format!("\n  {:<12}{}", profile.name, profile.about)).collect();
+    format!("sim [--profile P] [--nodes 2..5] [--seeds N [--from N]] [--seed S] [--mutations]\n{profiles}")
+}
+
+/// What was asked for.
+#[derive(Debug, Default)]
+struct Wish {
+    profile: Option<String>,
+    nodes: Option<usize>,
+    seeds: Option<u64>,
+    from: Option<u64>,
+    seed: Option<u64>,
+    mutations: bool,
+}
+
+impl Wish {
+    fn read(words: &[String]) -> Result<Self, String> {
+        let mut wish = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word == "--mutations" {
+                wish.mutations = true;
+                continue;
             }
-            let kind = first.split(' ').next().unwrap_or("").to_owned();
-            let slot = kinds.entry(kind).or_insert((0, seed));
-            slot.0 += 1;
+            let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+            let number =
+                || value.parse::<u64>().map_err(|_| format!("{word} takes a number, not \"{value}\""));
+            match word.as_str() {
+                "--profile" => wish.profile = Some(value.clone()),
+                "--nodes" => wish.nodes = Some(usize::try_from(number()?).unwrap_or(0)),
+                "--seeds" => wish.seeds = Some(number()?),
+                "--from" => wish.from = Some(number()?),
+                "--seed" => wish.seed = Some(number()?),
+                other => return Err(format!("{other} is not understood")),
+            }
         }
-        let t = outcome.tally;
-        tally.accepted += t.accepted;
-        tally.solo += t.solo;
-        tally.deliveries += t.deliveries;
-        tally.duplicates += t.duplicates;
-        tally.crashes += t.crashes;
-        tally.cuts += t.cuts;
-        tally.snapshots += t.snapshots;
-        tally.claims += t.claims;
-        tally.merged += t.merged;
-        tally.ended += t.ended;
-        tally.destroyed += t.destroyed;
+        if wish.nodes.is_some_and(|nodes| !(2..=5).contains(&nodes)) {
+            return Err("--nodes takes 2 to 5".into());
+        }
+        Ok(wish)
     }
-    println!(
-        "{} n={nodes}: {bad} bad seeds in {:.1} s; {kinds:?} {tally:?}",
-        profile.name,
-        begun.elapsed().as_secs_f64()
-    );
-    if bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// True if everything held.
+fn fulfil(wish: &Wish) -> Result<bool, String> {
+    if wish.mutations {
+        return Ok(mutate(wish.seeds.unwrap_or(MUTATION_SEEDS)));
+    }
+    let chosen = wish
+        .profile
+        .as_deref()
+        .map(|name| find(name).ok_or_else(|| format!("there is no profile \"{name}\"")));
+    let chosen = chosen.transpose()?;
+    let nodes: Vec<usize> = wish.nodes.map_or_else(|| vec![2, 3], |nodes| vec![nodes]);
+    if let Some(seed) = wish.seed {
+        let profile = chosen.ok_or("say with --profile which run to tell")?;
+        let nodes = wish.nodes.unwrap_or(2);
+        let outcome = run(Plan { profile, nodes, seed, rules: Rules::default(), told: true });
+        say(&outcome.transcript);
+        return Ok(outcome.broken.is_empty());
+    }
+    let from = wish.from.unwrap_or(0);
+    let seeds = from..from + wish.seeds.unwrap_or(100);
+    let mut held = true;
+    let wanted = |profile: &&Profile| chosen.map_or(profile.hole.is_none(), |one| one.name == profile.name);
+    for profile in PROFILES.iter().filter(wanted) {
+        for nodes in nodes.iter().copied() {
+            let rules = Rules::default();
+            let summary = sweep(&Sweep { profile, nodes, seeds: seeds.clone(), rules, threads: threads() });
+            say(&summary.line(profile.name, nodes));
+            for (seed, what) in summary.failures.iter().take(5) {
+                say(&format!("  seed {seed}: {}", what.chars().take(300).collect::<String>()));
+            }
+            held &= summary.failures.is_empty();
+        }
+    }
+    Ok(held)
+}
+
+/// True if each rule's absence is noticed.
+fn mutate(seeds: u64) -> bool {
+    let mut all = true;
+    for mutation in MUTATIONS {
+        let verdict = judge(mutation, seeds, threads());
+        let words = verdict.noticed.as_deref().unwrap_or("NOBODY NOTICES");
+        say(&format!("without {:13} {}", verdict.rule, words.chars().take(220).collect::<String>()));
+        all &= verdict.noticed.is_some();
+    }
+    all
 }

@@ -153,18 +153,22 @@ impl World {
         self.order(ix, "switch-over", order);
     }
 
+    /// Changes what a node is for, or takes one out of the cluster for good.
     fn enrol_somebody(&mut self, ix: Ix) {
         let whom = self.rng.below(self.plan.nodes);
-        if whom == ix {
+        if whom == ix || self.dismissed == Some(whom) || self.dismissed == Some(ix) {
             return;
         }
-        if self.rng.per_mille(400) {
+        if self.plan.nodes > 2 && self.dismissed.is_none() && whom > 0 && self.rng.per_mille(300) {
             let node = self.machine(whom).node;
-            self.order(ix, "dismiss", Order::Dismiss { node });
-        } else {
-            let member = self.member(whom);
-            self.order(ix, "enrol", Order::Enrol { member });
+            self.dismissed = Some(whom);
+            return self.order(ix, "dismiss", Order::Dismiss { node });
         }
+        let mut member = self.member(whom);
+        if member.role != Role::Witness && whom > 0 {
+            member.role = self.rng.pick(&[Role::Member, Role::Backup]).unwrap_or_default();
+        }
+        self.order(ix, "enrol", Order::Enrol { member });
     }
 
     /// When everything is mended, what people stopped goes on.
@@ -181,11 +185,6 @@ impl World {
                 "conduct",
                 Order::Conduct { passive: None, by_hand: Some(false), maintenance: None },
             );
-        }
-        if self.plan.profile.people == People::Enrolling {
-            for member in self.members() {
-                self.order(0, "enrol", Order::Enrol { member });
-            }
         }
     }
 }

@@ -29,8 +29,6 @@ pub(crate) enum Fault {
     Full,
     /// A row cannot be read any more, which the next start notices.
     Rot,
-    /// A machine loses power in the middle of a write, of which half is found.
-    Tear,
     /// A wall clock jumps.
     Jump,
 }
@@ -65,6 +63,8 @@ pub struct Profile {
     pub name: &'static str,
     /// What it is about, in a line.
     pub about: &'static str,
+    /// What is known not to hold here yet, and why; the profile is then run by name only.
+    pub hole: Option<&'static str>,
     pub(crate) faults: &'static [Fault],
     /// Between two faults.
     pub(crate) gap: (Ms, Ms),
@@ -90,6 +90,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "calm",
         about: "nothing goes wrong",
+        hole: None,
         faults: &[],
         gap: (1000, 1000),
         people: People::Answering,
@@ -103,6 +104,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "crash",
         about: "processes are killed and started again",
+        hole: None,
         faults: &[Fault::Kill],
         gap: (600, 3000),
         people: People::Answering,
@@ -116,6 +118,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "partition",
         about: "links are cut, both ways or one way, and mended",
+        hole: None,
         faults: &[Fault::Cut, Fault::Cut, Fault::CutOneWay, Fault::Reset],
         gap: (600, 3000),
         people: People::Answering,
@@ -129,6 +132,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "power",
         about: "all machines lose power at once",
+        hole: None,
         faults: &[Fault::Blackout, Fault::Blackout, Fault::PowerOff],
         gap: (1500, 4000),
         people: People::Answering,
@@ -142,6 +146,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "asym",
         about: "one link carries one way only, all the time",
+        hole: None,
         faults: &[Fault::BadLink],
         gap: (600, 3000),
         people: People::Answering,
@@ -155,6 +160,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "pause",
         about: "processes stand still for a while",
+        hole: None,
         faults: &[Fault::Pause, Fault::Pause, Fault::Reset],
         gap: (600, 3000),
         people: People::Answering,
@@ -167,8 +173,9 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "disk",
-        about: "disks hang, fill up, tear and rot",
-        faults: &[Fault::Hang, Fault::Full, Fault::Tear, Fault::Kill],
+        about: "disks hang and fill up, machines lose power in the middle of a write",
+        hole: None,
+        faults: &[Fault::Hang, Fault::Full, Fault::PowerOff, Fault::Kill],
         gap: (800, 3000),
         people: People::Answering,
         mail: USUAL,
@@ -181,6 +188,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "full",
         about: "everything, and one disk is lost",
+        hole: None,
         faults: &[
             Fault::Kill,
             Fault::Kill,
@@ -203,8 +211,51 @@ pub const PROFILES: &[Profile] = &[
         notices: 16,
     },
     Profile {
+        name: "flap",
+        about: "processes are killed and started again in quick succession",
+        hole: None,
+        faults: &[Fault::Kill],
+        gap: (100, 900),
+        people: People::Answering,
+        mail: USUAL,
+        loss: 5,
+        clocks: 200,
+        passive: false,
+        retained: 100_000,
+        notices: 40,
+    },
+    Profile {
+        name: "wipe",
+        about: "a disk is lost in the middle of much work, and nothing else",
+        hole: None,
+        faults: &[Fault::Wipe],
+        gap: (1500, 6000),
+        people: People::Absent,
+        mail: USUAL,
+        loss: 20,
+        clocks: 200,
+        passive: false,
+        retained: 150,
+        notices: 120,
+    },
+    Profile {
+        name: "rot",
+        about: "rows rot on the disk, which the next start notices",
+        hole: Some("a row that was put aside is not fetched again from a peer"),
+        faults: &[Fault::Rot, Fault::Kill],
+        gap: (800, 3000),
+        people: People::Answering,
+        mail: USUAL,
+        loss: 5,
+        clocks: 200,
+        passive: false,
+        retained: 150,
+        notices: 16,
+    },
+    Profile {
         name: "passive",
         about: "one node sends for all, and hands over",
+        hole: None,
         faults: &[Fault::Kill, Fault::Cut, Fault::Reset],
         gap: (2000, 5000),
         people: People::Switching,
@@ -218,6 +269,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "members",
         about: "nodes are taken in and out, one is a backup, one a witness",
+        hole: None,
         faults: &[Fault::Kill, Fault::Cut],
         gap: (2000, 5000),
         people: People::Enrolling,
@@ -231,6 +283,7 @@ pub const PROFILES: &[Profile] = &[
     Profile {
         name: "operators",
         about: "people do everything that can be asked of a node, and links are cut",
+        hole: None,
         faults: &[Fault::Cut, Fault::Kill, Fault::Reset],
         gap: (1500, 4000),
         people: People::Busy,

@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) edits: u64,
     pub(crate) quiet: u32,
     pub(crate) over: bool,
+    /// Who was taken out of the cluster.
+    pub(crate) dismissed: Option<Ix>,
 }
 
 /// What a run came to.
@@ -132,6 +134,7 @@ impl World {
             edits: 0,
             quiet: 0,
             over: false,
+            dismissed: None,
         };
         world.set_out();
         world
@@ -274,6 +277,7 @@ impl World {
             history: &self.history,
             machines: &self.machines,
             clients: &self.clients,
+            dismissed: self.dismissed.and_then(|ix| self.machines.get(ix)).map(|machine| machine.node),
         };
         let found: Vec<_> = invariants
             .iter_mut()

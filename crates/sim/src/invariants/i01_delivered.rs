@@ -27,6 +27,10 @@ impl Invariant for Delivered {
             if ended || history.acked.contains(client) || history.destroyed.contains(client) {
                 continue;
             }
+            // What only a node knew that was taken out of the cluster went with it.
+            if promise.copies < 2 && scene.dismissed == Some(promise.alert.0.log.node) {
+                continue;
+            }
             let told = history.told.get(client).unwrap_or(&none);
             let Some(roster) = history.roster(promise.alert) else {
                 return Some(format!("notice {client} was promised without a roster"));

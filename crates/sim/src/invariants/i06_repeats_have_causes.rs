@@ -14,7 +14,7 @@ impl Invariant for Causes {
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
         let Fact::Delivered { ix, id, delivery } = fact else { return None };
-        if delivery.repeat.is_some() {
+        if delivery.repeat.is_some() || scene.history.dismissed {
             return None;
         }
         let sends = scene.history.sends.get(&delivery.notification)?;

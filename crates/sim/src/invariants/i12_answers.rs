@@ -22,7 +22,10 @@ impl Invariant for Answers {
         if let Some((ix, _)) = scene.clients.iter().enumerate().find(waits) {
             return Some(format!("notice {ix} never got a yes"));
         }
-        let waiting = scene.machines.iter().find(|machine| !machine.asked.is_empty())?;
+        let waiting = scene
+            .machines
+            .iter()
+            .find(|machine| !machine.asked.is_empty() && scene.dismissed != Some(machine.node))?;
         Some(format!("{} owes answers: {:?}", waiting.letter, waiting.asked.values().next()))
     }
 }

@@ -1,0 +1,125 @@
+//! Each rule of the protocol, switched off, and the profiles that have to notice.
+//!
+//! A rule that nothing notices is not needed, or its profile is missing.
+
+use crate::profile::find;
+use crate::sweep::{Summary, Sweep, sweep};
+use ownership::Rules;
+
+/// A rule, and how to do without it.
+pub struct Mutation {
+    /// Its name in [`Rules`].
+    pub rule: &'static str,
+    off: fn(&mut Rules),
+    /// Which profiles, of how many nodes, are to notice.
+    noticed_by: &'static [(&'static str, usize)],
+}
+
+/// Every rule that can be switched off.
+pub const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        rule: "mutual",
+        off: |rules| rules.mutual = false,
+        noticed_by: &[("asym", 2), ("partition", 2), ("partition", 3)],
+    },
+    Mutation {
+        rule: "vouching",
+        off: |rules| rules.vouching = false,
+        noticed_by: &[("asym", 3), ("partition", 3)],
+    },
+    Mutation {
+        rule: "per_boot",
+        off: |rules| rules.per_boot = false,
+        noticed_by: &[("crash", 2), ("crash", 3), ("flap", 3), ("flap", 2)],
+    },
+    Mutation {
+        rule: "mirrored",
+        off: |rules| rules.mirrored = false,
+        noticed_by: &[("full", 2), ("full", 3), ("wipe", 2)],
+    },
+    Mutation {
+        rule: "gate",
+        off: |rules| rules.gate = false,
+        noticed_by: &[("calm", 2), ("crash", 2), ("crash", 3), ("flap", 3)],
+    },
+    Mutation {
+        rule: "claim_wait",
+        off: |rules| rules.claim_wait = false,
+        noticed_by: &[("crash", 3), ("flap", 3), ("crash", 5)],
+    },
+    Mutation {
+        rule: "caught_up",
+        off: |rules| rules.caught_up = false,
+        noticed_by: &[("crash", 3), ("flap", 3), ("partition", 3), ("full", 3)],
+    },
+    Mutation {
+        rule: "barrier",
+        off: |rules| rules.barrier = false,
+        noticed_by: &[("crash", 3), ("flap", 3), ("power", 3), ("full", 3)],
+    },
+    Mutation {
+        rule: "pause_guard",
+        off: |rules| rules.pause_guard = false,
+        noticed_by: &[("pause", 2), ("pause", 3)],
+    },
+    Mutation {
+        rule: "home",
+        off: |rules| rules.home = false,
+        noticed_by: &[("crash", 2), ("crash", 3), ("flap", 3), ("power", 3)],
+    },
+    Mutation {
+        rule: "exact_ranges",
+        off: |rules| rules.exact_ranges = false,
+        noticed_by: &[("crash", 2), ("crash", 3), ("flap", 3), ("flap", 2)],
+    },
+    Mutation {
+        rule: "fence",
+        off: |rules| rules.fence = false,
+        noticed_by: &[("pause", 2), ("pause", 3), ("disk", 2), ("partition", 2)],
+    },
+    Mutation { rule: "aliases", off: |rules| rules.aliases = false, noticed_by: &[("calm", 2)] },
+    Mutation {
+        rule: "patience",
+        off: |rules| rules.patience = false,
+        noticed_by: &[("passive", 2), ("partition", 2), ("partition", 3), ("flap", 3)],
+    },
+];
+
+/// Duplicates beyond those of the whole protocol that count as noticing: half as many again.
+const DUPLICATES_FACTOR_TENTHS: u64 = 15;
+/// Fewer duplicates than this prove nothing.
+const DUPLICATES_MIN: u64 = 20;
+
+/// What became of one rule's absence.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The rule.
+    pub rule: &'static str,
+    /// Which profile noticed, and by what; none if no profile did.
+    pub noticed: Option<String>,
+}
+
+/// Switches one rule off and looks who notices.
+pub fn judge(mutation: &Mutation, seeds: u64, threads: usize) -> Verdict {
+    let mut rules = Rules::default();
+    (mutation.off)(&mut rules);
+    let noticed = mutation.noticed_by.iter().find_map(|(name, nodes)| {
+        let profile = find(name)?;
+        let with = |rules| sweep(&Sweep { profile, nodes: *nodes, seeds: 0..seeds, rules, threads });
+        let without = with(rules);
+        notice(&without, || with(Rules::default())).map(|what| format!("{name} with {nodes} nodes: {what}"))
+    });
+    Verdict { rule: mutation.rule, noticed }
+}
+
+fn notice(without: &Summary, whole: impl Fn() -> Summary) -> Option<String> {
+    if let Some((seed, what)) = without.failures.first() {
+        let count = without.failures.len();
+        return Some(format!("{count} of {} seeds, first {seed}: {what}", without.runs));
+    }
+    let whole = whole();
+    let (more, less) = (without.duplicates_per_mille(), whole.duplicates_per_mille());
+    let clear = without.tally.duplicates >= DUPLICATES_MIN
+        && without.tally.duplicates * 10 >= whole.tally.duplicates * DUPLICATES_FACTOR_TENTHS;
+    clear.then(|| format!("{more} duplicates in a thousand, where {less} are usual"))
+}
