@@ -108,6 +108,7 @@ pub async fn run(
     let (reports_sender, reports) = mpsc::unbounded_channel::<(AlertId, Concluded)>();
     let (calls, received) = Calls::new(base::limits::INPUTS_QUEUED_MAX);
     let changes = Changes::new(log.boot);
+    changes.keep(core.edition());
     let metrics = Arc::new(Metrics::default());
     let letters = Arc::new(Letters::new(&core.edition().directory, links.clone(), public_url.clone()));
     let event_loop = EventLoop {
