@@ -11,6 +11,7 @@ mod compare;
 mod fix;
 mod peers;
 mod say;
+mod sim;
 mod soak;
 mod step;
 mod test;
@@ -36,6 +37,12 @@ const COMMANDS: &[Command] = &[
     Command { name: "fix", usage: "", help: fix::HELP, run: fix::run },
     Command { name: "tidy", usage: "", help: tidy::HELP, run: tidy::run },
     Command { name: "test", usage: "", help: test::HELP, run: test::run },
+    Command {
+        name: "sim",
+        usage: "[--profile P] [--nodes N] [--seeds N] [--seed S]",
+        help: sim::HELP,
+        run: sim::run,
+    },
     Command { name: "soak", usage: "[part…]", help: soak::HELP, run: soak::run },
     Command { name: "bench", usage: "[--write] [part…]", help: bench::HELP, run: bench::run },
     Command {

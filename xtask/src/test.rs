@@ -11,7 +11,7 @@ use crate::{codegen, nothing_more, peers, say, step};
 /// One line of help.
 pub(crate) const HELP: &str = "all tests, with the foreign programs they talk to";
 
-/// Installs the peers, runs all tests, then those in the documentation, then compares generated files.
+/// Installs the peers, runs all tests, simulates clusters at full speed, then runs those in the documentation, then compares generated files.
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
     nothing_more(words)?;
     let peers = peers_or_none()?;
@@ -21,11 +21,13 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
         tests.env("STEADFAST_PEERS", folder);
     }
     let ran = step::watch("tests", &mut tests, |text| count.read(text));
+    let words = ["test", "--locked", "--release", "--package", "sim", "--test", "runs"];
+    let simulated = step::watch("simulated clusters", &mut step::cargo(&words), |text| count.read(text));
     let mut examples = step::cargo(&["test", "--workspace", "--locked", "--doc", "--no-fail-fast"]);
     let documented = step::watch("tests in the documentation", &mut examples, |text| count.read(text));
     let generated = codegen::run(&["--check".to_owned()]);
     say::line(&count.sentence());
-    ran.and(documented).and(generated)
+    ran.and(simulated).and(documented).and(generated)
 }
 
 /// The folder with the peers; without them, a person's tests go on, and a CI machine's fail.

@@ -133,8 +133,8 @@ impl World {
     }
 
     /// A client's answer. A refusal makes it go on to the next node.
-    pub(crate) fn hear_answer(&mut self, host: Ix, ix: usize, answer: &Answer) {
-        self.observe(&Fact::Answered { ix: host, client: ix, answer });
+    pub(crate) fn hear_answer(&mut self, ix: usize, answer: &Answer) {
+        self.observe(&Fact::Answered { client: ix, answer });
         let retry = match answer {
             Answer::Taken { .. } | Answer::Done { .. } => false,
             Answer::Refused(

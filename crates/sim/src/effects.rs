@@ -92,7 +92,7 @@ impl World {
                     let peer = self.ix(to);
                     self.send(ix, peer, Lane::Control, Message::Beat(beat));
                 }
-                Effect::Ship { to, shipment } => self.ship(ix, self.ix(to), shipment),
+                Effect::Ship { to, shipment } => self.ship(ix, self.ix(to), &shipment),
                 Effect::Merge { from: _, finished } => {
                     if let Some(parcel) = self.machine_mut(ix).parcel.take() {
                         self.write(ix, Write::Merge(parcel, finished));
@@ -230,14 +230,13 @@ impl World {
             return;
         };
         self.tell(|world| format!("{} answers {}", world.name(ix), world.answer_words(&asker, answer)));
-        match asker {
-            Asker::Client(client) => self.hear_answer(ix, client, answer),
-            Asker::Person(what) => self.observe(&Fact::Obeyed { ix, what, answer }),
+        if let Asker::Client(client) = asker {
+            self.hear_answer(client, answer);
         }
     }
 
-    fn ship(&mut self, ix: Ix, peer: Ix, shipment: Shipment) {
-        match shipment {
+    fn ship(&mut self, ix: Ix, peer: Ix, shipment: &Shipment) {
+        match *shipment {
             Shipment::Records(Range { log, from, upto }) => {
                 let disk = &self.machine(ix).disk;
                 let rows: Option<Vec<Row>> =

@@ -1,7 +1,7 @@
 //! When a run is over, and what the invariants get to see of it.
 
 use crate::clients::Client;
-use crate::history::{History, Tally};
+use crate::history::{History, Tally, Upset};
 use crate::machine::Machine;
 use crate::queue::Ms;
 use crate::world::{Plan, World};
@@ -30,33 +30,40 @@ impl Scene<'_> {
     /// No link was ever cut, no process stood still, no disk was slow.
     pub(crate) fn is_clean(&self) -> bool {
         let tally: &Tally = &self.history.tally;
-        !self.history.dismissed && tally.cuts == 0 && tally.pauses == 0 && self.plan.profile.name != "disk"
+        !self.history.upsets.contains(&Upset::Dismissed)
+            && tally.cuts == 0
+            && tally.pauses == 0
+            && self.plan.profile.name != "disk"
     }
 }
 
 impl World {
+    /// Those that hold records and belong to the cluster.
+    fn keepers(&self) -> impl Iterator<Item = &Machine> {
+        let gone = self.dismissed;
+        let keeps = move |(ix, machine): &(usize, &Machine)| !machine.witness && gone != Some(*ix);
+        self.machines.iter().enumerate().filter(keeps).map(|(_, machine)| machine)
+    }
+
     /// Everything is over on all nodes, and all know the same.
     pub(crate) fn is_settled(&self) -> bool {
-        let busy = |machine: &Machine| {
-            let gone = self.dismissed.is_some_and(|ix| self.machine(ix).node == machine.node);
-            !gone
-                && (machine.core.is_none() || !machine.attempts.is_empty() || !machine.disk.queue.is_empty())
-        };
-        !self.machines.iter().any(busy) && self.unsettled().is_empty()
+        let calm = |machine: &Machine| machine.attempts.is_empty() && machine.disk.queue.is_empty();
+        let mut cores = self.keepers().map(|machine| machine.core.as_ref().filter(|_| calm(machine)));
+        let Some(Some(first)) = cores.next() else { return false };
+        over(first)
+            && cores.all(|core| core.is_some_and(|core| over(core) && differences(first, core).is_empty()))
     }
 
     /// What keeps it from being over, in words.
     pub(crate) fn unsettled(&self) -> String {
-        let gone = self.dismissed.map(|ix| self.machine(ix).node);
-        let mut cores = self.machines.iter().filter(|machine| !machine.witness && gone != Some(machine.node));
-        let Some(first) = cores.next() else { return String::new() };
-        let Some(one) = &first.core else { return "a node is down".into() };
-        let mut words = difference(first.letter, one, first.letter, one);
-        for machine in cores {
-            let Some(other) = &machine.core else { return "a node is down".into() };
-            words += &difference(first.letter, one, machine.letter, other);
+        let mut words = Vec::new();
+        let first = self.keepers().find_map(|machine| machine.core.as_ref());
+        for machine in self.keepers() {
+            let (Some(first), Some(core)) = (first, &machine.core) else { return "a node is down".into() };
+            let rest = if over(core) { String::new() } else { unfinished(core) };
+            words.push(format!("{}: {:?} {rest}", machine.letter, differences(first, core)));
         }
-        words
+        words.join("; ")
     }
 
     pub(crate) fn finish_tally(&mut self) {
@@ -68,32 +75,31 @@ impl World {
     }
 }
 
-/// What two nodes know differently, and what the second has yet to finish.
-fn difference(one: char, a: &Dispatch, other: char, b: &Dispatch) -> String {
-    let (x, y) = (a.state(), b.state());
-    let mut words = String::new();
-    let mut note = |differs: bool, what: String| {
-        if differs {
-            words += &format!("{other} {what}; ");
-        }
-    };
-    let first = y.open.keys().next();
-    let run = first.map(|alert| {
-        let pending = b.pending(*alert);
-        (*alert, b.standing(*alert), pending, y.owner(*alert))
-    });
-    note(!y.open.is_empty(), format!("has {} open: {run:?}", y.open.len()));
-    note(!y.early.is_empty(), format!("has early facts {:?}", y.early.keys().collect::<Vec<_>>()));
-    note(!y.merged.is_empty(), format!("has twins {:?}", y.merged));
-    note(!b.idle(), format!("is not idle: {}", leftovers(b)));
-    let gap = y.applied.iter().find(|(log, upto)| x.applied(**log) != **upto);
-    note(x.applied != y.applied, format!("and {one} hold different records: {gap:?}"));
-    note(x.pauses != y.pauses, format!("and {one} know different pauses"));
-    note(x.duties != y.duties, format!("and {one} know different duties"));
-    note(x.members != y.members, format!("and {one} know different members"));
-    note(x.conduct != y.conduct, format!("and {one} behave differently"));
-    note(x.edition != y.edition, format!("and {one} have different books"));
-    words
+/// Nothing is left to do.
+fn over(core: &Dispatch) -> bool {
+    core.state().merged.is_empty() && core.idle()
+}
+
+/// What two nodes know differently.
+fn differences(one: &Dispatch, other: &Dispatch) -> Vec<&'static str> {
+    let (one, other) = (one.state(), other.state());
+    let parts = [
+        (one.applied == other.applied, "other records"),
+        (one.pauses == other.pauses, "other pauses"),
+        (one.duties == other.duties, "other duties"),
+        (one.members == other.members, "other members"),
+        (one.conduct == other.conduct, "another conduct"),
+        (one.edition == other.edition, "another book"),
+    ];
+    parts.into_iter().filter(|(same, _)| !same).map(|(_, what)| what).collect()
+}
+
+/// What a node has yet to finish.
+fn unfinished(core: &Dispatch) -> String {
+    let open = core.open_after(None).next().map(|(alert, _)| alert);
+    let about =
+        open.map(|alert| (alert, core.standing(alert), core.pending(alert), core.state().owner(alert)));
+    format!("has {} open: {about:?}; {}", core.state().open.len(), leftovers(core))
 }
 
 /// What is left of finished alerts, as the core prints it.

@@ -1,6 +1,6 @@
 //! What goes wrong, and how it is mended.
 
-use crate::history::Fact;
+use crate::history::{Fact, Upset};
 use crate::net::Ix;
 use crate::profile::Fault;
 use crate::world::{Event, World};
@@ -51,7 +51,7 @@ impl World {
                 let by = i64::try_from(self.rng.between(0, 172_800_000)).unwrap_or(0) - 86_400_000;
                 self.tell(|world| format!("{} wall clock jumps by {by} ms", world.name(ix)));
                 let noticed = self.rng.per_mille(700);
-                self.history.jumped = true;
+                self.history.upsets.insert(Upset::Jumped);
                 let machine = self.machine_mut(ix);
                 machine.ahead += by;
                 machine.suspect |= noticed;
@@ -89,7 +89,6 @@ impl World {
         let me = machine.log;
         machine.disk.fail(me, made_it);
         self.history.tally.crashes += 1;
-        self.observe(&Fact::Stopped { ix });
         self.after(50, 4000, Event::Boot(ix));
     }
 
@@ -101,7 +100,6 @@ impl World {
         self.tell(|world| format!("{} STANDS STILL until {until}", world.name(ix)));
         self.machine_mut(ix).stands_still_until = until;
         self.history.tally.pauses += 1;
-        self.observe(&Fact::Paused { ix });
     }
 
     fn fill(&mut self, ix: Ix) {
@@ -158,7 +156,6 @@ impl World {
         self.tell(|world| format!("CUT {} to {}", world.name(from), world.name(to)));
         self.net.cut.insert((from, to));
         self.history.tally.cuts += 1;
-        self.observe(&Fact::Cut { from, to });
     }
 
     pub(crate) fn mend(&mut self, from: Ix, to: Ix) {

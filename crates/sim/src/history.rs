@@ -4,7 +4,7 @@ use crate::disk::Disk;
 use crate::net::Ix;
 use crate::queue::Ms;
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId};
-use dispatch::record::{Alert, Cause, Code, Entry, Outcome, Purpose, Record, Roster, Why};
+use dispatch::record::{Alert, Code, Entry, Outcome, Purpose, Record, Roster, Why};
 use dispatch::{Answer, Delivery, Taken};
 use ownership::{Condition, Heartbeat, Vector};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,20 +14,16 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) enum Fact<'a> {
     Started { ix: Ix, log: LogId, poisoned: &'a [RecordId] },
-    Stopped { ix: Ix },
     Appended { ix: Ix, id: RecordId, entry: &'a Entry, bytes: &'a [u8] },
     Durable { ix: Ix, id: RecordId },
     Finished { ix: Ix, alert: AlertId },
     Delivered { ix: Ix, id: u64, delivery: &'a Delivery },
-    Taken { ix: Ix, id: u64, delivery: &'a Delivery },
-    Reported { ix: Ix, id: u64, delivery: &'a Delivery, outcome: &'a Outcome },
-    Answered { ix: Ix, client: usize, answer: &'a Answer },
-    Obeyed { ix: Ix, what: &'static str, answer: &'a Answer },
+    Taken { id: u64, delivery: &'a Delivery },
+    Reported { id: u64, delivery: &'a Delivery, outcome: &'a Outcome },
+    Answered { client: usize, answer: &'a Answer },
     Beat { ix: Ix, beat: &'a Heartbeat, durable: &'a Vector },
     Compacted { ix: Ix, waiting: usize, most: usize },
     Wiped { ix: Ix, lost: &'a Disk, disks: &'a [Disk] },
-    Cut { from: Ix, to: Ix },
-    Paused { ix: Ix },
 }
 
 /// An alert that was accepted.
@@ -44,13 +40,25 @@ pub(crate) struct Known {
 pub(crate) struct Send {
     pub(crate) at: Ms,
     pub(crate) ix: Ix,
-    pub(crate) log: LogId,
-    pub(crate) repeat: Option<Cause>,
     /// The provider took it.
     pub(crate) taken: bool,
     /// The node heard what became of it.
     pub(crate) reported: Option<Outcome>,
 }
+
+/// Something that was asked for, and makes people wait or hear twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Upset {
+    /// Sending was paused at some time.
+    Paused,
+    /// A node was taken out of the cluster while it ran: it sends until it hears of that.
+    Dismissed,
+    /// Some wall clock jumped.
+    Jumped,
+}
+
+/// From when, and until when if it is over.
+pub(crate) type Span = (Ms, Option<Ms>);
 
 /// The best that was answered to a client.
 #[derive(Clone, Copy, Debug)]
@@ -127,16 +135,12 @@ pub(crate) struct History {
     /// Who found whom down, and when.
     pub(crate) downs: Vec<(Ms, Ix, Ix)>,
     /// Who did not hear whom, from when to when.
-    pub(crate) apart: BTreeMap<(Ix, Ix), Vec<(Ms, Option<Ms>)>>,
+    pub(crate) apart: BTreeMap<(Ix, Ix), Vec<Span>>,
     /// Every boot there was.
     pub(crate) boots: BTreeMap<NodeId, BTreeSet<LogId>>,
     pub(crate) tally: Tally,
-    /// Sending was paused at some time.
-    pub(crate) paused: bool,
-    /// A node was taken out of the cluster while it ran: it sends until it hears of that.
-    pub(crate) dismissed: bool,
-    /// Some wall clock jumped.
-    pub(crate) jumped: bool,
+    /// What makes some invariants look the other way.
+    pub(crate) upsets: BTreeSet<Upset>,
 }
 
 impl History {
@@ -146,28 +150,19 @@ impl History {
             Fact::Started { log, .. } => drop(self.boots.entry(log.node).or_default().insert(*log)),
             Fact::Appended { ix, id, entry, .. } => self.appended(now, *ix, *id, entry),
             Fact::Delivered { ix, id, delivery } => {
-                let log = delivery.intent.log;
-                let send =
-                    Send { at: now, ix: *ix, log, repeat: delivery.repeat, taken: false, reported: None };
+                let send = Send { at: now, ix: *ix, taken: false, reported: None };
                 self.sends.entry(delivery.notification).or_default().insert(*id, send);
             }
-            Fact::Taken { id, delivery, .. } => self.taken(*id, delivery),
-            Fact::Reported { id, delivery, outcome, .. } => {
+            Fact::Taken { id, delivery } => self.taken(*id, delivery),
+            Fact::Reported { id, delivery, outcome } => {
                 if let Some(send) = self.sends.get_mut(&delivery.notification).and_then(|all| all.get_mut(id))
                 {
                     send.reported = Some((*outcome).clone());
                 }
             }
-            Fact::Answered { client, answer, .. } => self.answered(*client, answer),
+            Fact::Answered { client, answer } => self.answered(*client, answer),
             Fact::Wiped { lost, disks, ix } => self.wiped(*ix, lost, disks),
-            Fact::Stopped { .. }
-            | Fact::Durable { .. }
-            | Fact::Finished { .. }
-            | Fact::Obeyed { .. }
-            | Fact::Beat { .. }
-            | Fact::Compacted { .. }
-            | Fact::Cut { .. }
-            | Fact::Paused { .. } => (),
+            Fact::Durable { .. } | Fact::Finished { .. } | Fact::Beat { .. } | Fact::Compacted { .. } => (),
         }
     }
 
@@ -193,8 +188,8 @@ impl History {
             Record::PeerState { peer, to, .. } => self.changed(now, ix, *peer, *to),
             Record::Claim(_) => self.tally.claims += 1,
             Record::Merged { .. } => self.tally.merged += 1,
-            Record::Pause { .. } => self.paused = true,
-            Record::Member { member: None, .. } => self.dismissed = true,
+            Record::Pause { .. } => drop(self.upsets.insert(Upset::Paused)),
+            Record::Member { member: None, .. } => drop(self.upsets.insert(Upset::Dismissed)),
             Record::Start { .. }
             | Record::Update { .. }
             | Record::StepFired { .. }
@@ -228,9 +223,7 @@ impl History {
 
     /// Whether one of the two did not hear the other at `at`, or a little before or after.
     pub(crate) fn were_apart(&self, one: Ix, other: Ix, at: Ms) -> bool {
-        let about = |(from, until): &(Ms, Option<Ms>)| {
-            *from <= at + 1500 && until.is_none_or(|until| at <= until + 1500)
-        };
+        let about = |(from, until): &Span| *from <= at + 1500 && until.is_none_or(|until| at <= until + 1500);
         let times = |pair| self.apart.get(&pair).into_iter().flatten();
         times((one, other)).chain(times((other, one))).any(about)
     }

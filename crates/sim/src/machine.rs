@@ -29,6 +29,7 @@ pub(crate) struct Attempt {
 
 /// A machine.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "what may be wrong with a machine, free of each other")]
 pub(crate) struct Machine {
     pub(crate) node: NodeId,
     pub(crate) letter: char,

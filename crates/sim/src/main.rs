@@ -97,7 +97,10 @@ fn fulfil(wish: &Wish) -> Result<bool, String> {
     let from = wish.from.unwrap_or(0);
     let seeds = from..from + wish.seeds.unwrap_or(100);
     let mut held = true;
-    let wanted = |profile: &&Profile| chosen.map_or(profile.hole.is_none(), |one| one.name == profile.name);
+    let wanted = |profile: &&Profile| match chosen {
+        Some(chosen) => chosen.name == profile.name,
+        None => profile.hole.is_none(),
+    };
     for profile in PROFILES.iter().filter(wanted) {
         for nodes in nodes.iter().copied() {
             let rules = Rules::default();

@@ -113,11 +113,12 @@ pub fn judge(mutation: &Mutation, seeds: u64, threads: usize) -> Verdict {
 }
 
 fn notice(without: &Summary, whole: impl Fn() -> Summary) -> Option<String> {
-    if let Some((seed, what)) = without.failures.first() {
-        let count = without.failures.len();
-        return Some(format!("{count} of {} seeds, first {seed}: {what}", without.runs));
-    }
     let whole = whole();
+    let usual = |seed: u64| whole.failures.iter().any(|(other, _)| *other == seed);
+    let mut new = without.failures.iter().filter(|(seed, _)| !usual(*seed));
+    if let Some((seed, what)) = new.next() {
+        return Some(format!("{} of {} seeds, first {seed}: {what}", new.count() + 1, without.runs));
+    }
     let (more, less) = (without.duplicates_per_mille(), whole.duplicates_per_mille());
     let clear = without.tally.duplicates >= DUPLICATES_MIN
         && without.tally.duplicates * 10 >= whole.tally.duplicates * DUPLICATES_FACTOR_TENTHS;

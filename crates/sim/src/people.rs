@@ -61,7 +61,7 @@ impl World {
             (People::Enrolling, 0..25) => self.enrol_somebody(ix),
             (People::Absent, _) => (),
             (People::Answering | People::Busy | People::Switching | People::Enrolling, 0..80) => {
-                self.acknowledge(ix)
+                self.acknowledge(ix);
             }
             (People::Answering | People::Busy | People::Switching | People::Enrolling, _) => self.comment(ix),
         }

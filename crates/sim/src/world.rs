@@ -348,7 +348,7 @@ impl World {
         self.tell(|world| {
             format!("{} the provider takes {}", world.name(ix), world.delivery(&attempt.delivery))
         });
-        self.observe(&Fact::Taken { ix, id, delivery: &attempt.delivery });
+        self.observe(&Fact::Taken { id, delivery: &attempt.delivery });
     }
 
     fn report(&mut self, ix: Ix, life: u64, id: u64) {
@@ -361,7 +361,7 @@ impl World {
             let said = crate::words::outcome(&attempt.outcome);
             format!("{} hears {said} for {}", world.name(ix), world.delivery(&delivery))
         });
-        self.observe(&Fact::Reported { ix, id, delivery: &delivery, outcome: &attempt.outcome });
+        self.observe(&Fact::Reported { id, delivery: &delivery, outcome: &attempt.outcome });
         let (notification, intent) = (delivery.notification, delivery.intent);
         let concluded = Concluded { notification, intent, outcome: attempt.outcome };
         self.handle(ix, Input::Report(vec![(delivery.alert_id, concluded)]));

@@ -21,39 +21,30 @@ impl Invariant for Silent {
     }
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
-        match fact {
-            Fact::Appended { ix, entry, .. } => {
-                if let Record::Ack { alert, .. } = &entry.record {
-                    self.applied.insert((*ix, *alert));
-                }
+        if let Fact::Appended { ix, entry, .. } = fact {
+            if let Record::Ack { alert, .. } = &entry.record {
+                self.applied.insert((*ix, *alert));
             }
-            Fact::Durable { ix, id } => {
-                if let Some(Record::Ack { alert, .. }) =
-                    scene.history.entries.get(id).map(|entry| &entry.record)
-                {
-                    self.durable.insert((*ix, *alert));
-                }
+        } else if let Fact::Durable { ix, id } = fact {
+            let entry = scene.history.entries.get(id);
+            if let Some(Record::Ack { alert, .. }) = entry.map(|entry| &entry.record) {
+                self.durable.insert((*ix, *alert));
             }
-            Fact::Wiped { ix, .. } => self.durable.retain(|(of, _)| of != ix),
-            Fact::Started { ix, poisoned, .. } => {
-                if !poisoned.is_empty() {
-                    self.durable.retain(|(of, _)| of != ix);
-                }
-                self.applied.retain(|(of, _)| of != ix);
-                self.applied.extend(self.durable.iter().filter(|(of, _)| of == ix));
+        } else if let Fact::Wiped { ix, .. } = fact {
+            self.durable.retain(|(of, _)| of != ix);
+        } else if let Fact::Started { ix, poisoned, .. } = fact {
+            if !poisoned.is_empty() {
+                self.durable.retain(|(of, _)| of != ix);
             }
-            Fact::Delivered { ix, delivery, .. } => {
-                let policy = &delivery.roster.policy;
-                let silent = policy.mode == Mode::Basic && policy.unsent == Unsent::Stop;
-                let acked = self.applied.contains(&(*ix, delivery.alert_id));
-                if acked && silent && matches!(delivery.purpose, Purpose::Alert(_)) {
-                    return Some(format!(
-                        "node {ix} sends {} although it was acknowledged",
-                        delivery.alert.code
-                    ));
-                }
+            self.applied.retain(|(of, _)| of != ix);
+            self.applied.extend(self.durable.iter().filter(|(of, _)| of == ix));
+        } else if let Fact::Delivered { ix, delivery, .. } = fact {
+            let policy = &delivery.roster.policy;
+            let silent = policy.mode == Mode::Basic && policy.unsent == Unsent::Stop;
+            let acked = self.applied.contains(&(*ix, delivery.alert_id));
+            if acked && silent && matches!(delivery.purpose, Purpose::Alert(_)) {
+                return Some(format!("node {ix} sends {} although it was acknowledged", delivery.alert.code));
             }
-            _other => (),
         }
         None
     }

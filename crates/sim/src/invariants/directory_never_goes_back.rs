@@ -16,16 +16,12 @@ impl Invariant for NeverBack {
     }
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
-        let ix = match fact {
-            Fact::Started { ix, .. } => {
-                self.places.remove(ix);
-                *ix
-            }
-            Fact::Compacted { ix, .. } => *ix,
-            _other => return None,
-        };
-        let place = scene.machines.get(ix)?.core.as_ref()?.edition().place();
-        let before = self.places.insert(ix, place)?;
+        let (Fact::Started { ix, .. } | Fact::Compacted { ix, .. }) = fact else { return None };
+        if matches!(fact, Fact::Started { .. }) {
+            self.places.remove(ix); // What was not on its disk is gone.
+        }
+        let place = scene.machines.get(*ix)?.core.as_ref()?.edition().place();
+        let before = self.places.insert(*ix, place)?;
         (place < before).then(|| format!("node {ix} went back from {before:?} to {place:?}"))
     }
 

@@ -4,6 +4,7 @@ use super::{Invariant, Scene};
 use crate::history::Fact;
 use crate::net::Ix;
 use base::{AlertId, NotificationId};
+use dispatch::Delivery;
 use dispatch::record::{Outcome, Purpose, Record};
 use std::collections::BTreeSet;
 
@@ -16,15 +17,26 @@ pub(super) struct Finished {
 
 impl Finished {
     fn durable(&mut self, ix: Ix, record: &Record) {
-        match record {
-            Record::Closed { alert } => drop(self.closed.insert((ix, *alert))),
-            Record::End { alert, .. } => drop(self.ended.insert((ix, *alert))),
-            Record::Done { outcomes, .. } => {
-                let taken = outcomes.iter().filter(|done| matches!(done.outcome, Outcome::Accepted { .. }));
-                self.delivered.extend(taken.map(|done| (ix, done.notification)));
-            }
-            _other => (),
+        if let Record::Closed { alert } = record {
+            self.closed.insert((ix, *alert));
+        } else if let Record::End { alert, .. } = record {
+            self.ended.insert((ix, *alert));
+        } else if let Record::Done { outcomes, .. } = record {
+            let taken = outcomes.iter().filter(|done| matches!(done.outcome, Outcome::Accepted { .. }));
+            self.delivered.extend(taken.map(|done| (ix, done.notification)));
         }
+    }
+
+    fn delivered(&self, ix: Ix, delivery: &Delivery) -> Option<String> {
+        let alert = (ix, delivery.alert_id);
+        let code = delivery.alert.code;
+        let over = self.ended.contains(&alert) && delivery.purpose != Purpose::End;
+        if self.closed.contains(&alert) || over {
+            return Some(format!("node {ix} sends for {code}, which it knows to be over"));
+        }
+        self.delivered
+            .contains(&(ix, delivery.notification))
+            .then(|| format!("node {ix} sends again for {code} what it knows to be delivered"))
     }
 
     fn forget(&mut self, ix: Ix) {
@@ -40,30 +52,20 @@ impl Invariant for Finished {
     }
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
-        match fact {
-            Fact::Durable { ix, id } => {
-                if let Some(entry) = scene.history.entries.get(id) {
-                    self.durable(*ix, &entry.record);
-                }
+        if let Fact::Durable { ix, id } = fact {
+            if let Some(entry) = scene.history.entries.get(id) {
+                self.durable(*ix, &entry.record);
             }
-            Fact::Finished { ix, alert } => drop(self.closed.insert((*ix, *alert))),
-            Fact::Wiped { ix, .. } => self.forget(*ix),
-            Fact::Started { ix, poisoned, .. } if !poisoned.is_empty() => self.forget(*ix),
-            Fact::Delivered { ix, delivery, .. } => {
-                let alert = (*ix, delivery.alert_id);
-                let over = self.ended.contains(&alert) && delivery.purpose != Purpose::End;
-                if self.closed.contains(&alert) || over {
-                    return Some(format!(
-                        "node {ix} sends for {}, which it knows to be over",
-                        delivery.alert.code
-                    ));
-                }
-                if self.delivered.contains(&(*ix, delivery.notification)) {
-                    let code = delivery.alert.code;
-                    return Some(format!("node {ix} sends again for {code} what it knows to be delivered"));
-                }
+        } else if let Fact::Finished { ix, alert } = fact {
+            self.closed.insert((*ix, *alert));
+        } else if let Fact::Wiped { ix, .. } = fact {
+            self.forget(*ix);
+        } else if let Fact::Started { ix, poisoned, .. } = fact {
+            if !poisoned.is_empty() {
+                self.forget(*ix);
             }
-            _other => (),
+        } else if let Fact::Delivered { ix, delivery, .. } = fact {
+            return self.delivered(*ix, delivery);
         }
         None
     }

@@ -2,7 +2,7 @@
 //! sender and it did not hear each other.
 
 use super::{Invariant, Scene};
-use crate::history::Fact;
+use crate::history::{Fact, Upset};
 use dispatch::record::Outcome;
 
 pub(super) struct Causes;
@@ -14,7 +14,7 @@ impl Invariant for Causes {
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
         let Fact::Delivered { ix, id, delivery } = fact else { return None };
-        if delivery.repeat.is_some() || scene.history.dismissed {
+        if delivery.repeat.is_some() || scene.history.upsets.contains(&Upset::Dismissed) {
             return None;
         }
         let sends = scene.history.sends.get(&delivery.notification)?;

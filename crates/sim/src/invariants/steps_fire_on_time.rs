@@ -1,7 +1,7 @@
 //! A step fires when it is due, or its record says by how much it is late.
 
 use super::{Invariant, Scene};
-use crate::history::Fact;
+use crate::history::{Fact, Upset};
 use crate::net::Ix;
 use crate::queue::Ms;
 use base::time::millis;
@@ -25,10 +25,14 @@ pub(super) struct OnTime {
 
 impl OnTime {
     fn know(&mut self, scene: &Scene<'_>, ix: Ix, id: RecordId, record: &Record) {
-        let (alert, step) = match record {
-            Record::Accept(_) => (AlertId(id), StepKey::default()),
-            Record::StepFired { alert, step, fired } if !fired.empty => (*alert, *step),
-            _other => return,
+        let (alert, step) = if matches!(record, Record::Accept(_)) {
+            (AlertId(id), StepKey::default())
+        } else if let Record::StepFired { alert, step, fired } = record
+            && !fired.empty
+        {
+            (*alert, *step)
+        } else {
+            return;
         };
         let at = *self.written.entry(id).or_insert(scene.now);
         let last = self.last.entry((ix, alert)).or_insert((step, at));
@@ -61,7 +65,9 @@ impl OnTime {
         let follows = step.step == before.step + 1 && step.round == before.round
             || step.round == before.round + 1
                 && policy.repeat.is_some_and(|repeat| repeat.from_step == step.step);
-        if fired.by.is_some() || !follows || scene.history.paused || scene.history.jumped {
+        let upsets = &scene.history.upsets;
+        let upset = upsets.contains(&Upset::Paused) || upsets.contains(&Upset::Jumped);
+        if fired.by.is_some() || !follows || upset {
             return None;
         }
         // Who stood still reads words about the other clock that are old, and takes it to be behind.
@@ -84,29 +90,26 @@ impl Invariant for OnTime {
     }
 
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
-        match fact {
-            Fact::Started { ix, .. } => {
-                self.last.retain(|(of, _), _| of != ix);
-                for id in scene.machines.get(*ix)?.disk.rows.keys() {
-                    if let Some(entry) = scene.history.entries.get(id) {
-                        self.know(scene, *ix, *id, &entry.record);
-                    }
+        if let Fact::Started { ix, .. } = fact {
+            self.last.retain(|(of, _), _| of != ix);
+            for id in scene.machines.get(*ix)?.disk.rows.keys() {
+                if let Some(entry) = scene.history.entries.get(id) {
+                    self.know(scene, *ix, *id, &entry.record);
                 }
+            }
+        } else if let Fact::Appended { id, entry, ix, .. } = fact {
+            let own = scene.machines.get(*ix).is_some_and(|machine| machine.log == id.log);
+            let wrong = if let Record::StepFired { alert, step, fired } = &entry.record
+                && own
+            {
+                self.fired(scene, *ix, *alert, *step, fired)
+            } else {
                 None
-            }
-            Fact::Appended { id, entry, ix, .. } => {
-                let own = scene.machines.get(*ix).is_some_and(|machine| machine.log == id.log);
-                let wrong = match &entry.record {
-                    Record::StepFired { alert, step, fired } if own => {
-                        self.fired(scene, *ix, *alert, *step, fired)
-                    }
-                    _other => None,
-                };
-                self.know(scene, *ix, *id, &entry.record);
-                wrong
-            }
-            _other => None,
+            };
+            self.know(scene, *ix, *id, &entry.record);
+            return wrong;
         }
+        None
     }
 
     fn conclude(&mut self, _: &Scene<'_>) -> Option<String> {
