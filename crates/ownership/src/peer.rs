@@ -8,6 +8,10 @@ use std::time::Duration;
 
 /// Records by which a peer may be behind and still be called level: they are on their way.
 const LAG_RECORDS: u64 = 4096;
+/// A clock that seems set back by more than this is not believed at once, in milliseconds.
+const CLOCK_STEP_MS: i64 = 50;
+/// It is believed once it has seemed so for this long.
+const CLOCK_BELIEVED: Duration = Duration::from_secs(10);
 /// Acknowledgements kept while we lack what the peer held when it gave them.
 const PENDING_MAX: usize = 32;
 
@@ -97,6 +101,8 @@ pub(crate) struct Peer {
     pub(crate) standby: bool,
     unsynced: Duration,
     pub(crate) ahead: Option<i64>,
+    /// Since when all that it says makes its clock seem further behind.
+    behind_since: Option<Mono>,
     pub(crate) hello: Option<(Arc<str>, BTreeSet<Name>)>,
     pub(crate) told_durable: Vector,
     pub(crate) told_held: Vector,
@@ -127,6 +133,7 @@ impl Peer {
             standby: false,
             unsynced: Duration::ZERO,
             ahead: None,
+            behind_since: None,
             hello: None,
             told_durable: Vector::new(),
             told_held: Vector::new(),
@@ -155,7 +162,7 @@ impl Peer {
         self.ups.clone_from(&beat.ups);
         self.standby = beat.standby;
         self.unsynced = beat.unsynced;
-        self.ahead = Some(beat.wall.0.saturating_sub(wall.0));
+        self.compare(now, beat.wall.0.saturating_sub(wall.0));
         raise(&mut self.durable, &beat.durable);
         raise(&mut self.held, &beat.held);
         raise(&mut self.held, &beat.durable);
@@ -169,6 +176,18 @@ impl Peer {
         }
         self.pending.push((self.acked(me), lacking));
         self.promote(held);
+    }
+
+    /// Takes note of how far its clock seems to be ahead. A word that was long under way makes it seem behind: it is
+    /// believed only when all words have said so for a while. Without
+    /// this what comes after a stalled connection would be dated by how long it stalled.
+    fn compare(&mut self, now: Mono, ahead: i64) {
+        let behind = self.ahead.is_some_and(|known| ahead < known - CLOCK_STEP_MS);
+        let since = *self.behind_since.get_or_insert(now);
+        if !behind || now.since(since) >= CLOCK_BELIEVED {
+            self.ahead = Some(ahead);
+            self.behind_since = None;
+        }
     }
 
     /// Another boot of the same node speaks: what the old one held says nothing.
