@@ -174,6 +174,10 @@ impl Cluster {
         for node in members.keys().filter(|node| **node != self.me.node) {
             self.peers.entry(*node).or_insert_with(|| Peer::new(now));
         }
+        for (node, peer) in &mut self.peers {
+            // Else nobody would adopt anything before a witness is level, which it never is.
+            peer.witness = members.get(node).is_some_and(|member| member.role == Role::Witness);
+        }
         self.members = members;
     }
 

@@ -109,6 +109,8 @@ pub(crate) struct Peer {
     /// How much of each log was handed to its connection.
     pub(crate) sent: Vector,
     pub(crate) connected: bool,
+    /// It holds nothing that we could lack, and takes nothing.
+    pub(crate) witness: bool,
     /// A snapshot is on its way that holds at least this.
     pub(crate) snapshot: Option<Vector>,
 }
@@ -139,6 +141,7 @@ impl Peer {
             told_held: Vector::new(),
             sent: Vector::new(),
             connected: false,
+            witness: false,
             snapshot: None,
         }
     }
@@ -259,6 +262,10 @@ impl Peer {
                 None => "it does not answer",
             };
             return self.enter(Condition::Down, because.into(), Some(now));
+        }
+        if self.witness {
+            self.synced = true;
+            return self.enter(Condition::Up, "it says whom it hears".into(), Some(now));
         }
         if self.unsynced > timings.disk_hangs {
             self.ours = None;
