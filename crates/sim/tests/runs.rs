@@ -63,6 +63,8 @@ const PINNED: &[(&str, usize, u64, &str)] = &[
     ("operators", 2, 10, "words that had waited behind a cut set the other clock back"),
     ("operators", 2, 116, "two nodes forced themselves to be primary, and each kept its own book"),
     ("members", 3, 42, "nobody took the front while a witness lived"),
+    ("wipe", 3, 47, "a message that waited to be tried again was announced twice at once"),
+    ("members", 3, 110, "a witness took orders, and the front"),
     ("flap", 3, 114, "a step of a node whose clock was a little ahead was due at once"),
     ("passive", 2, 0, "a standby node woke for claims that it did not open"),
 ];
