@@ -79,25 +79,50 @@ pub(crate) fn run(words: &[String]) -> Result<(), String> {
     step::run("build", &mut step::cargo(&["build", "--release", "--locked", "-p", "steadfast"]))?;
     let peers = peers::install(peers::FOR_BENCH)?;
     let mut failed = Vec::new();
-    let mut rows = vec![Row::new("measure", "Steadfast", "beside it")];
+    let mut measured = Vec::new();
     for part in PARTS.iter().filter(|part| chosen.contains(&part.name)) {
         say::complaint(&format!("measuring {} …", part.name));
         match ground(&peers, part.name).and_then(|ground| (part.run)(&ground)) {
-            Ok(measured) => rows.extend(measured),
+            Ok(figures) => {
+                let mut rows = vec![Row::new("measure", "Steadfast", "beside it")];
+                rows.extend(figures);
+                let text = format!("{}\n\n{}", machine(&peers), shown(&rows));
+                say::line(&text);
+                measured.push((part.name, text));
+            }
             Err(why) => failed.push(format!("{}: {why}", part.name)),
         }
     }
-    let text = format!("{}\n\n{}", machine(&peers), shown(&rows));
-    say::line(&text);
-    if failed.is_empty() { write(&flags, &text) } else { Err(failed.join("\nxtask: ")) }
+    if !flags.is_empty() {
+        write(&measured)?;
+    }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\nxtask: ")) }
 }
 
-fn write(flags: &[String], text: &str) -> Result<(), String> {
-    if flags.is_empty() {
-        return Ok(());
-    }
+/// Puts what was measured onto the page, and leaves there what was not.
+fn write(measured: &[(&str, String)]) -> Result<(), String> {
     let page = step::root().join(PAGE);
-    fs::write(&page, format!("{PREFACE}\n{text}")).map_err(|why| format!("{}: {why}", page.display()))
+    let failed = |why: std::io::Error| format!("{}: {why}", page.display());
+    let before = fs::read_to_string(&page).map_err(failed)?;
+    fs::write(&page, renewed(&before, measured)).map_err(failed)
+}
+
+/// The page with these sections in place of the ones it had.
+fn renewed(before: &str, measured: &[(&str, String)]) -> String {
+    let mut page = PREFACE.to_owned();
+    for Part { name, .. } in PARTS {
+        let new = measured.iter().find(|(of, _)| of == name).map(|(_, text)| text.as_str());
+        if let Some(text) = new.or_else(|| section(before, name)) {
+            page = format!("{page}\n## {name}\n\n{}\n", text.trim());
+        }
+    }
+    page
+}
+
+/// What stands under a heading.
+fn section<'a>(page: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = page.split_once(&format!("\n## {name}\n"))?;
+    Some(rest.split("\n## ").next().unwrap_or(rest))
 }
 
 /// So many things in that time.
@@ -163,6 +188,16 @@ pub(crate) fn shown(rows: &[Row]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_measured_stays_on_the_page() {
+        let first = [("accept", "| 1 |\n".to_owned()), ("start", "| 2 |\n".to_owned())];
+        let page = renewed("", &first);
+        assert_eq!(page, format!("{PREFACE}\n## accept\n\n| 1 |\n\n## start\n\n| 2 |\n"));
+        let page = renewed(&page, &[("start", "| 3 |".to_owned()), ("mail", "| 4 |".to_owned())]);
+        let tail = "\n## accept\n\n| 1 |\n\n## mail\n\n| 4 |\n\n## start\n\n| 3 |\n";
+        assert_eq!(page, format!("{PREFACE}{tail}"));
+    }
 
     #[test]
     fn rows_stand_under_each_other() {

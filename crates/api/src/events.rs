@@ -143,8 +143,9 @@ impl Changes {
         drop(self.0.news.send(change)); // Nobody may be listening.
     }
 
-    /// Remembers a directory, unless a later one is known.
-    pub(crate) fn keep(&self, edition: &Edition) {
+    /// Remembers a directory, unless a later one is known. A node begins with the one it has: else a peer's record
+    /// of a branch that lost would be taken for the book.
+    pub fn keep(&self, edition: &Edition) {
         let mut kept = self.0.edition.lock().unwrap_or_else(PoisonError::into_inner);
         let order = |edition: &Edition| (edition.term, edition.version);
         if kept.as_ref().is_none_or(|kept| order(kept) < order(edition)) {

@@ -180,7 +180,7 @@ impl Dispatch {
                 self.met_twin(AlertId(id), awaited);
             }
             (Record::Closed { .. } | Record::Merged { .. }, _) => self.parted(now, parts, out),
-            (record, Some(alert)) => self.befell(now, alert, id, at, record, out),
+            (record, Some(alert)) => self.befell(now, alert, (id, at, record), out),
             (record, None) => self.changed(now, id.log, record, out),
         }
     }
@@ -271,7 +271,7 @@ impl Dispatch {
     pub(crate) fn moment(&self, now: Now, node: NodeId, at: Wall) -> Moment {
         let ahead = if node == self.me.node { Some(0) } else { self.cluster.ahead(node) };
         // Of a node that we never heard nobody knows what its clock says: it counts from now.
-        ahead.map_or(Moment::now(now), |ahead| Moment::of(now, Wall(at.0.saturating_sub(ahead))))
+        ahead.map_or_else(|| Moment::now(now), |ahead| Moment::of(now, Wall(at.0.saturating_sub(ahead))))
     }
 
     /// The same of a step's firing. Where nothing is known of the other clock it is taken to be like ours: to count
@@ -296,9 +296,7 @@ impl Dispatch {
         &mut self,
         now: Now,
         alert: AlertId,
-        id: RecordId,
-        at: Wall,
-        record: &Record,
+        (id, at, record): (RecordId, Wall, &Record),
         out: &mut Vec<Effect>,
     ) {
         match record {

@@ -35,7 +35,7 @@ impl Dispatch {
             Order::Directory { directory, expected, summary } => {
                 self.replace_directory(now, by, (directory, expected, summary), out)
             }
-            Order::Enrol { member } => self.enrol_member(now, by, member, out),
+            Order::Enrol { member } => Ok(self.enrol_member(now, by, member, out)),
             Order::Dismiss { node } => self.dismiss(now, by, node, out),
             Order::Conduct { passive, by_hand, maintenance } => {
                 Ok(self.conduct(now, by, (passive, by_hand, maintenance), out))

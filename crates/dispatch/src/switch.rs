@@ -34,14 +34,14 @@ impl Dispatch {
         by: &Actor,
         member: Member,
         out: &mut Vec<Effect>,
-    ) -> Result<Answer, Refusal> {
+    ) -> Answer {
         let node = member.node;
         self.write_member(now, by, node, Some(member), out);
         // The book needs one writer as soon as there are two nodes: the one that has it.
         if self.state.edition.writer.is_none() && self.cluster.members().len() > 1 {
             self.open_term(now, by, "there is more than one node from now on", out);
         }
-        Ok(self.done(Vec::new()))
+        self.done(Vec::new())
     }
 
     fn write_member(

@@ -100,14 +100,12 @@ pub async fn run(
     let mirror = open_mirror(folder, &config, (log, &core), listeners.peers.as_ref(), peer_sender)?;
     let peer_links = mirror.as_ref().map(|mirror| mirror.links().clone());
     adopt_first_directory(folder, &mut core, now, &mut effects)?;
-    for provider in &config.providers {
-        let free = providers.get(&provider.spec.name).map_or(0, |channel| channel.slots());
-        core.handle(now, Input::Capacity { provider: provider.spec.name.clone(), free }, &mut effects);
-    }
+    offer_capacity(&config, &providers, &mut core, (now, &mut effects));
 
     let (reports_sender, reports) = mpsc::unbounded_channel::<(AlertId, Concluded)>();
     let (calls, received) = Calls::new(base::limits::INPUTS_QUEUED_MAX);
     let changes = Changes::new(log.boot);
+    changes.keep(core.edition());
     let metrics = Arc::new(Metrics::default());
     let letters = Arc::new(Letters::new(&core.edition().directory, links.clone(), public_url.clone()));
     let event_loop = EventLoop {
@@ -290,6 +288,19 @@ fn open_mirror(
     tokio::spawn(mirror::translate(told, to));
     links.set_members(dialled(core));
     Mirror::start(links, folder).map(Some).map_err(|why| failed(&why))
+}
+
+/// Tells the core how much each provider can take at once, the preferred one first.
+fn offer_capacity(
+    config: &NodeConfig,
+    providers: &BTreeMap<Name, Arc<dyn Channel>>,
+    core: &mut Dispatch,
+    (now, effects): (Now, &mut Vec<Effect>),
+) {
+    for provider in &config.providers {
+        let free = providers.get(&provider.spec.name).map_or(0, |channel| channel.slots());
+        core.handle(now, Input::Capacity { provider: provider.spec.name.clone(), free }, effects);
+    }
 }
 
 /// What the API is lent about the cluster.

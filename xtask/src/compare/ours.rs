@@ -7,6 +7,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lab::Process;
 
@@ -18,9 +20,11 @@ const API: u16 = 8443;
 const INGEST: u16 = 8080;
 
 const PEERS: u16 = 8444;
+/// How long the second node may take to hold what the first one does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the tuned rows add to the section `[cluster]` of the node files.
-pub(super) const TUNED: &str = "heartbeat = \"50ms\"\ndown_after = \"300ms\"\nclaim_wait = \"200ms\"\n";
+pub(super) const TUNED: &str = "heartbeat = \"30ms\"\ndown_after = \"300ms\"\nclaim_wait = \"100ms\"\n";
 /// How both nodes notify.
 const PROVIDER: &str = "[[providers]]\nname = \"hook-1\"\nchannel = \"webhook\"\nconnections = 4\n";
 
@@ -36,27 +40,46 @@ impl<'a> Ours<'a> {
         let mut pair = Self { room, nodes: Vec::new() };
         step::output(&mut pair.command(0, &["init", "--name", "north"], true))?;
         append(&pair.folder(0).join("directory.toml"), &directory(room.sink.address()))?;
-        pair.complete(0, more)?;
+        // `join` writes down by itself where peers reach the node, `init` does not know it.
+        let addresses = format!("addresses = [\"{}:{PEERS}\"]\n", room.lan.address(0));
+        pair.complete(0, &format!("{addresses}{more}"))?;
         pair.nodes.push(pair.run(0)?);
         pair.ready(0)?;
         let token = step::output(&mut pair.command(0, &["token", "create"], false))?;
-        step::output(&mut pair.command(1, &["join", token.trim(), "--name", "south"], true))?;
+        let address = format!("--address={}:{PEERS}", room.lan.address(1));
+        let join = ["join", token.trim(), "--name", "south", &address];
+        step::output(&mut pair.command(1, &join, true))?;
         pair.complete(1, more)?;
         pair.nodes.push(pair.run(1)?);
         pair.ready(1)?;
+        pair.level()?;
         Ok(pair)
+    }
+
+    /// Waits until what the first node accepts is on two disks.
+    fn level(&self) -> Result<(), String> {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let status = step::output(&mut self.command(0, &["--json", "cluster", "status"], false))?;
+            let status: serde_json::Value =
+                serde_json::from_str(&status).map_err(|why| format!("the status of the cluster: {why}"))?;
+            if status["copies"] == 2 {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("the pair did not come level in {PATIENCE:?}"))
     }
 
     fn folder(&self, node: usize) -> PathBuf {
         self.room.file(&format!("data-{node}"))
     }
 
-    /// Adds to a node file how to notify, and where peers reach the node.
-    fn complete(&self, node: usize, more: &str) -> Result<(), String> {
+    /// Adds to a node file how to notify, and these keys to its section `[cluster]`.
+    fn complete(&self, node: usize, keys: &str) -> Result<(), String> {
         let file = self.folder(node).join("node.toml");
         let before = fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
-        let keys = format!("addresses = [\"{}:{PEERS}\"]\n{more}", self.room.lan.address(node));
-        write(&file, &completed(&before, &keys))
+        write(&file, &completed(&before, keys))
     }
 
     /// The program at a node with these words, and with where it listens for those that make a node.
@@ -79,13 +102,23 @@ impl<'a> Ours<'a> {
 
     fn ready(&mut self, node: usize) -> Result<(), String> {
         let at = ingest(self.room, node);
-        until_answers(self.process(node)?, at, "/readyz", "")
+        until_answers(self.process(node)?, at, "/readyz", "")?;
+        // The command line finds the node by this file.
+        let (begun, listening) = (Instant::now(), self.folder(node).join("listening"));
+        while !listening.exists() && begun.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
     }
 }
 
 impl Pair for Ours<'_> {
     fn post(&self, node: usize, alert: &str) -> Result<(), String> {
-        let body = format!("{{\"summary\":\"{alert}\",\"to\":[\"anna\"],\"severity\":\"warning\"}}");
+        // The same text and labels are the same alert, at whichever node; without labels each would be one of its own.
+        let body = format!(
+            "{{\"summary\":\"{alert}\",\"to\":[\"anna\"],\"severity\":\"warning\",\
+             \"labels\":{{\"alertname\":\"{alert}\"}}}}"
+        );
         let answer = ask(ingest(self.room, node), "POST", "/api/v1/notices", &body)?;
         if answer.is_well() { Ok(()) } else { Err(format!("{}: {}", answer.status, answer.body)) }
     }

@@ -368,9 +368,13 @@ fn of_peer(body: NodeBody, seen: &Seen, node: NodeId) -> NodeBody {
     let holds = known && body.role != Role::Witness.word();
     let me = seen.view.me;
     let of = |vector: &Vector| vector.get(&me).copied().unwrap_or(0);
+    let (state, because) = match holds || !peer.condition.is_alive() {
+        true => (peer.condition, peer.because.to_string()),
+        false => (Condition::Up, "we hear each other".to_owned()),
+    };
     NodeBody {
-        state: peer.condition.word(),
-        because: peer.because.to_string(),
+        state: state.word(),
+        because,
         since: Some(moment::written(base::Wall(since))),
         channels: peer.channels.iter().map(ToString::to_string).collect(),
         silent_ms: peer.silent.map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX)),

@@ -179,3 +179,26 @@ fn two_runs_have_two_keys() {
     assert_ne!(new_key().unwrap(), new_key().unwrap());
     assert_eq!(new_key().unwrap().len(), 32);
 }
+
+#[tokio::test]
+async fn the_node_that_changes_the_directory_is_asked_where_that_is_wanted() {
+    let problem = |api: &Url| -> &'static str {
+        let body = json!({
+            "type": "urn:steadfast:not-primary", "title": "t", "detail": "it is changed on north",
+            "primary": { "name": "north", "api": api.as_str() },
+        });
+        Box::leak(body.to_string().into_boxed_str()) // A test's server answers with constants.
+    };
+    let (primary, asked) = server(vec![(200, "{}")]).await;
+    let (other, _) = server(vec![(409, problem(&primary))]).await;
+    let change = || Ask::put(&["directory"]).body("application/json", "{}".into());
+
+    let failure = client(vec![other.clone()]).ask(change()).await.unwrap_err();
+    assert_eq!(failure.exit, Exit::Conflict);
+    assert_eq!(failure.text, "it is changed on north\nadd --forward to have that node asked");
+    assert!(asked.lock().unwrap().is_empty());
+
+    client(vec![other.clone()]).forwarding(true).ask(change()).await.unwrap();
+    client(vec![other, primary]).ask(change()).await.unwrap(); // It was named by the user too.
+    assert_eq!(asked.lock().unwrap().len(), 2);
+}

@@ -11,6 +11,7 @@ mod cluster;
 mod kill;
 mod mailbox;
 mod mass;
+mod operator;
 mod providers;
 mod site;
 mod story;

@@ -1,34 +1,25 @@
 //! kill -9, and orderly stops, of one node of two under load.
 
-use crate::cluster::fewer_trials;
 use crate::cluster::judge::{Figures, arrivals, downs, judge, messages};
 use crate::cluster::load::{CREW, Load, PUMPS, Told};
 use crate::cluster::nodes::Cluster;
+use crate::cluster::{fewer_trials, on_clusters};
 use crate::site::{Chance, trials};
 use lab::within;
 use std::time::{Duration, Instant};
 
 /// Clients at once.
 const SENDERS: usize = 4;
-/// Trials with one cluster; then comes a new one, so that neither history nor memory carries everything.
-const TRIALS_EACH: u64 = 6;
-
-/// Runs so many trials, each `TRIALS_EACH` on one cluster.
-fn on_clusters(trials: u64, mut trial: impl FnMut(&Cluster, u64)) {
-    for first in (0..trials).step_by(usize::try_from(TRIALS_EACH).unwrap()) {
-        let cluster = Cluster::start(2);
-        (first..trials.min(first + TRIALS_EACH)).for_each(|seed| trial(&cluster, seed));
-    }
-}
-
 #[test]
 fn a_node_killed_right_after_its_yes_loses_nothing() {
     within(|| {
         let (mut total, mut level) = (Figures::default(), Duration::ZERO);
-        on_clusters(trials(), |cluster, seed| {
-            let (figures, took) = kill_trial(cluster, seed);
-            total += figures;
-            level = level.max(took);
+        on_clusters(2, trials(), |cluster, seeds| {
+            for seed in seeds {
+                let (figures, took) = kill_trial(cluster, seed);
+                total += figures;
+                level = level.max(took);
+            }
         });
         println!(
             "figure: kill -9 of the acceptor right after its yes: {} trials, {total}; level again after {} ms at most",
@@ -90,10 +81,12 @@ fn nothing_again(cluster: &Cluster, told: &Told, before: usize, seed: u64) {
 fn an_orderly_stop_repeats_nothing() {
     within(|| {
         let (mut total, mut down) = (Figures::default(), 0);
-        on_clusters(fewer_trials(), |cluster, seed| {
-            let (figures, others) = stop_trial(cluster, seed);
-            total += figures;
-            down += others;
+        on_clusters(2, fewer_trials(), |cluster, seeds| {
+            for seed in seeds {
+                let (figures, others) = stop_trial(cluster, seed);
+                total += figures;
+                down += others;
+            }
         });
         println!(
             "figure: SIGTERM under load: {} trials, {total}; peers declared down otherwise: {down}",
