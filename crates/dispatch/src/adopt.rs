@@ -275,6 +275,7 @@ impl Dispatch {
     /// Claims the front where nobody alive holds it and this node is first in line.
     pub(crate) fn take_duties(&mut self, now: Now, out: &mut Vec<Effect>) {
         if self.cluster.is_alone()
+            || self.is_bystander()
             || !self.cluster.may_adopt(now.mono)
             || self.cluster.successor() != self.me.node
         {

@@ -50,6 +50,10 @@ impl Moment {
     }
 }
 
+/// What lies less than this ahead was written by another node, whose clock differs a little, and is taken to be now.
+/// Without this a restart right after a step would make the next one due at once.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(1);
+
 /// Translates between monotonic and unpaused time.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ActiveClock {
@@ -88,7 +92,7 @@ impl ActiveClock {
 /// Unpaused time since `since`, by the wall clock: for what an earlier boot recorded. None if the clock
 /// cannot be trusted to tell.
 pub(crate) fn unpaused_since(state: &State, now: Now, since: Wall) -> Option<Duration> {
-    if now.suspect || now.wall < since {
+    if now.suspect || since.since(now.wall) >= CLOCKS_DIFFER {
         return None;
     }
     let mut spans: Vec<(Wall, Wall)> = state.paused.iter().map(|(_, from, to)| (*from, *to)).collect();

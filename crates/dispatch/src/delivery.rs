@@ -18,7 +18,7 @@ use crate::{Dispatch, Effect, Held};
 use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
 use base::{AlertId, LogId, Mono, Name, NotificationId, Now, RecordId};
 use selection::{Change, Selection};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +143,9 @@ impl Dispatch {
                 }
             }
         }
+        // One that waits to be tried again may stand in a fan as well, if that was queued anew.
+        let mut once = BTreeSet::new();
+        jobs.retain(|job| once.insert(job.notification));
         for job in waits {
             self.retry_later(now, alert, job, PATIENCE);
         }

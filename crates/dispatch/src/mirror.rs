@@ -324,7 +324,8 @@ impl Dispatch {
                     self.unlist(alert, &bound);
                 }
                 self.withdraw(alert, |_| true);
-                if end.why == Why::Resolved {
+                let ends = self.state.open.get(&alert).map_or(0, |open| open.facts.ends.len());
+                if end.why == Why::Resolved && ends == 1 {
                     self.fan_end(alert);
                 }
             }

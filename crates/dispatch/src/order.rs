@@ -16,6 +16,10 @@ use std::sync::Arc;
 impl Dispatch {
     /// Carries out an order, and answers once it is durable.
     pub(crate) fn obey(&mut self, now: Now, ticket: Ticket, by: &Actor, order: Order, out: &mut Vec<Effect>) {
+        if self.takes_no_orders(&order) {
+            Self::refuse(ticket, Refusal::Witness, out);
+            return;
+        }
         if let Order::SwitchOver { to, because } = order {
             self.switch_over(now, ticket, by, (to, because), out);
             return;
@@ -48,6 +52,13 @@ impl Dispatch {
             Ok(answer) => self.answer(None, ticket, answer),
             Err(refusal) => Self::refuse(ticket, refusal, out),
         }
+    }
+
+    /// What a witness writes reaches nobody: an order that it took would be done here and nowhere else. Who does not
+    /// belong to the cluster may still found one.
+    fn takes_no_orders(&self, order: &Order) -> bool {
+        let witness = self.cluster.members().contains_key(&self.me.node);
+        self.is_bystander() && (witness || !matches!(order, Order::Enrol { .. }))
     }
 
     pub(crate) fn done(&self, alerts: Vec<AlertId>) -> Answer {

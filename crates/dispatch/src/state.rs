@@ -17,6 +17,7 @@ use crate::record::{
 use base::limits::COMMENTS_MAX;
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::Member;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -435,11 +436,11 @@ impl State {
     /// Higher (term, version) wins whole, never field by field. The newest edition of each term is kept, so that
     /// what another writer changed meanwhile can be shown.
     fn publish(&mut self, edition: &Edition) {
-        if edition.place() > self.edition.place() {
+        if wins(edition, &self.edition) {
             self.edition = edition.clone();
         }
         let slot = self.branches.entry(edition.term).or_insert_with(|| edition.clone());
-        if slot.place() < edition.place() {
+        if wins(edition, slot) {
             slot.clone_from(edition);
         }
         while self.branches.len() > BRANCHES_MAX {
@@ -669,6 +670,20 @@ impl State {
     pub fn epoch(&self, log: LogId) -> u64 {
         self.claims.get(&log).into_iter().flatten().map(|(claim, _)| claim.epoch).max().unwrap_or(0)
     }
+}
+
+/// Which of two editions counts. Two nodes that did not hear each other may have opened the same term, and a writer
+/// that lost the end of its log may number two books alike: without a last word every node would keep its own.
+fn wins(edition: &Edition, other: &Edition) -> bool {
+    let place = |edition: &Edition| (edition.place(), edition.writer, edition.follows);
+    match place(edition).cmp(&place(other)) {
+        Ordering::Equal => edition.directory != other.directory && digest(edition) > digest(other),
+        unequal => unequal == Ordering::Greater,
+    }
+}
+
+fn digest(edition: &Edition) -> Digest {
+    base::Hasher::new("edition").text(&format!("{:?}", edition.directory)).finish()
 }
 
 /// Whether a record names one of its own log that cannot exist when it is written. It may be about the alert

@@ -174,6 +174,10 @@ impl Cluster {
         for node in members.keys().filter(|node| **node != self.me.node) {
             self.peers.entry(*node).or_insert_with(|| Peer::new(now));
         }
+        for (node, peer) in &mut self.peers {
+            // Else nobody would adopt anything before a witness is level, which it never is.
+            peer.witness = members.get(node).is_some_and(|member| member.role == Role::Witness);
+        }
         self.members = members;
     }
 
@@ -477,14 +481,14 @@ impl Cluster {
         peer.is_some_and(|peer| peer.condition.is_alive() && peer.boot == Some(boot) && peer.standby)
     }
 
-    /// All that the boot ever wrote is here: a later one of its node is level with us, or the node does not
-    /// belong to the cluster.
+    /// All that the boot ever wrote is here: it writes no more, and all members are level with us. Its own node
+    /// alone proves nothing: that may have lost the end of its log, which another one holds.
     pub fn is_complete(&self, boot: LogId) -> bool {
-        if boot.node == self.me.node {
-            return boot < self.me;
+        if boot == self.me || self.living(boot.node) == Some(boot) {
+            return false;
         }
-        let Some(peer) = self.peers.get(&boot.node) else { return true };
-        peer.condition == Condition::Up && peer.boot.is_some_and(|living| living > boot)
+        let keeps = |node: &NodeId| self.role(*node) != Role::Witness;
+        self.peers.iter().filter(|(node, _)| keeps(node)).all(|(_, peer)| peer.condition == Condition::Up)
     }
 
     /// When the clock alone changes something next.

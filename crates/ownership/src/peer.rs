@@ -8,6 +8,10 @@ use std::time::Duration;
 
 /// Records by which a peer may be behind and still be called level: they are on their way.
 const LAG_RECORDS: u64 = 4096;
+/// A clock that seems set back by more than this is not believed at once, in milliseconds.
+const CLOCK_STEP_MS: i64 = 50;
+/// It is believed once it has seemed so for this long.
+const CLOCK_BELIEVED: Duration = Duration::from_secs(10);
 /// Acknowledgements kept while we lack what the peer held when it gave them.
 const PENDING_MAX: usize = 32;
 
@@ -97,12 +101,16 @@ pub(crate) struct Peer {
     pub(crate) standby: bool,
     unsynced: Duration,
     pub(crate) ahead: Option<i64>,
+    /// Since when all that it says makes its clock seem further behind.
+    behind_since: Option<Mono>,
     pub(crate) hello: Option<(Arc<str>, BTreeSet<Name>)>,
     pub(crate) told_durable: Vector,
     pub(crate) told_held: Vector,
     /// How much of each log was handed to its connection.
     pub(crate) sent: Vector,
     pub(crate) connected: bool,
+    /// It holds nothing that we could lack, and takes nothing.
+    pub(crate) witness: bool,
     /// A snapshot is on its way that holds at least this.
     pub(crate) snapshot: Option<Vector>,
 }
@@ -127,11 +135,13 @@ impl Peer {
             standby: false,
             unsynced: Duration::ZERO,
             ahead: None,
+            behind_since: None,
             hello: None,
             told_durable: Vector::new(),
             told_held: Vector::new(),
             sent: Vector::new(),
             connected: false,
+            witness: false,
             snapshot: None,
         }
     }
@@ -155,7 +165,7 @@ impl Peer {
         self.ups.clone_from(&beat.ups);
         self.standby = beat.standby;
         self.unsynced = beat.unsynced;
-        self.ahead = Some(beat.wall.0.saturating_sub(wall.0));
+        self.compare(now, beat.wall.0.saturating_sub(wall.0));
         raise(&mut self.durable, &beat.durable);
         raise(&mut self.held, &beat.held);
         raise(&mut self.held, &beat.durable);
@@ -169,6 +179,18 @@ impl Peer {
         }
         self.pending.push((self.acked(me), lacking));
         self.promote(held);
+    }
+
+    /// Takes note of how far its clock seems to be ahead. A word that was long under way makes it seem behind: it is
+    /// believed only when all words have said so for a while. Without
+    /// this what comes after a stalled connection would be dated by how long it stalled.
+    fn compare(&mut self, now: Mono, ahead: i64) {
+        let behind = self.ahead.is_some_and(|known| ahead < known - CLOCK_STEP_MS);
+        let since = *self.behind_since.get_or_insert(now);
+        if !behind || now.since(since) >= CLOCK_BELIEVED {
+            self.ahead = Some(ahead);
+            self.behind_since = None;
+        }
     }
 
     /// Another boot of the same node speaks: what the old one held says nothing.
@@ -240,6 +262,10 @@ impl Peer {
                 None => "it does not answer",
             };
             return self.enter(Condition::Down, because.into(), Some(now));
+        }
+        if self.witness {
+            self.synced = true;
+            return self.enter(Condition::Up, "it says whom it hears".into(), Some(now));
         }
         if self.unsynced > timings.disk_hangs {
             self.ours = None;

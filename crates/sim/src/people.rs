@@ -156,7 +156,11 @@ impl World {
     /// Changes what a node is for, or takes one out of the cluster for good.
     fn enrol_somebody(&mut self, ix: Ix) {
         let whom = self.rng.below(self.plan.nodes);
-        if whom == ix || self.dismissed == Some(whom) || self.dismissed == Some(ix) {
+        if self.machine(ix).witness
+            || whom == ix
+            || self.dismissed == Some(whom)
+            || self.dismissed == Some(ix)
+        {
             return;
         }
         if self.plan.nodes > 2 && self.dismissed.is_none() && whom > 0 && self.rng.per_mille(300) {

@@ -236,7 +236,7 @@ pub const PROFILES: &[Profile] = &[
         clocks: 200,
         passive: false,
         retained: 150,
-        notices: 120,
+        notices: 60,
     },
     Profile {
         name: "rot",

@@ -59,6 +59,13 @@ const PINNED: &[(&str, usize, u64, &str)] = &[
     ("pause", 2, 7, "an alert whose people its twin had told never closed"),
     ("full", 3, 115, "the disk's word on one snapshot lowered the base that a later one had raised"),
     ("full", 2, 36, "a peer that fell behind a snapshot got no other one"),
+    ("disk", 2, 20, "a roster was forgotten while a peer held the end of its log"),
+    ("operators", 2, 10, "words that had waited behind a cut set the other clock back"),
+    ("operators", 2, 116, "two nodes forced themselves to be primary, and each kept its own book"),
+    ("members", 3, 42, "nobody took the front while a witness lived"),
+    ("wipe", 3, 47, "a message that waited to be tried again was announced twice at once"),
+    ("members", 3, 110, "a witness took orders, and the front"),
+    ("flap", 3, 114, "a step of a node whose clock was a little ahead was due at once"),
     ("passive", 2, 0, "a standby node woke for claims that it did not open"),
 ];
 

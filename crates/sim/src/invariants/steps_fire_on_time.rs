@@ -70,16 +70,13 @@ impl OnTime {
         if fired.by.is_some() || !follows || upset {
             return None;
         }
-        // Who stood still reads words about the other clock that are old, and takes it to be behind.
-        let paused = scene.history.tally.pauses > 0;
-        let tolerance = if paused { TOLERANCE + 4000 } else { TOLERANCE };
         let due = at + millis(after);
         let late = millis(fired.late);
-        if scene.now + tolerance < due {
+        if scene.now + TOLERANCE < due {
             return Some(format!("step {step:?} of {alert} fires {} ms early", due - scene.now));
         }
         let really = scene.now.saturating_sub(due);
-        (really > late + 1000 + tolerance)
+        (really > late + 1000 + TOLERANCE)
             .then(|| format!("step {step:?} of {alert} fires {really} ms late, and says {late}"))
     }
 }
