@@ -240,11 +240,16 @@ pub(crate) struct EditionForm {
     version: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     writer: Option<Text<NodeId>>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_beginning")]
     follows: (u64, u64),
     by: ActorForm,
     summary: Arc<str>,
     directory: Document,
+}
+
+/// Nothing came before: left out, as it was before there were branches.
+fn is_beginning(follows: &(u64, u64)) -> bool {
+    *follows == (0, 0)
 }
 
 impl EditionForm {

@@ -6,9 +6,10 @@ use dispatch::directory::{
     Unsent,
 };
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, BoundStep, Cause, Claim, Code, Comment, Concluded, Content, End, Entry,
-    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, BoundStep, Cause, Claim, Code, Comment, Concluded, Conduct, Content, Duty,
+    End, Entry, Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Via, Why,
 };
+use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
 use proptest::prelude::*;
@@ -226,6 +227,17 @@ fn about_an_alert() -> impl Strategy<Value = Record> {
         (alert_id(), comment).prop_map(|(alert, comment)| Record::Comment { alert, comment }),
         (alert_id(), end).prop_map(|(alert, end)| Record::End { alert, end }),
         alert_id().prop_map(|alert| Record::Closed { alert }),
+        (alert_id(), name(), any::<u64>(), log()).prop_map(|(alert, channel, epoch, to)| Record::Delegate {
+            alert,
+            channel,
+            epoch,
+            to
+        }),
+        (alert_id(), any::<u32>(), alert_id()).prop_map(|(alert, number, into)| Record::Merged {
+            alert,
+            code: Code { letter: 'B', number },
+            into
+        }),
     ]
 }
 
@@ -307,8 +319,43 @@ fn node_samples() -> Vec<Record> {
         Record::Pause { by: by.clone(), reason: "maintenance".into() },
         Record::Resume { pauses: vec![(id(3), Wall(1_795_165_204_000))], by: by.clone() },
         Record::Claim(Claim { epoch: 1, log: id(0).log, from: 0, upto: 9 }),
+        Record::Release { to: id(0).log, claims: vec![Claim { epoch: 2, log: id(0).log, from: 0, upto: 9 }] },
+        Record::Duty(Duty {
+            duty: named("front"),
+            epoch: 3,
+            to: id(0).log,
+            because: "the node in control is down".into(),
+        }),
+        Record::RosterDropped { rosters: vec![Digest([7; 32])] },
+        Record::PeerState {
+            peer: NodeId(0xbb),
+            to: Condition::CatchingUp,
+            because: "it is being brought level".into(),
+        },
+        Record::Member { node: NodeId(0xbb), generation: 1, member: Some(sample_member()), by: by.clone() },
+        Record::Conduct {
+            conduct: Conduct {
+                generation: 2,
+                passive: true,
+                by_hand: false,
+                maintenance: Some("new switch".into()),
+            },
+            by: by.clone(),
+        },
         Record::Note { by, what: "made a backup".into() },
     ]
+}
+
+fn sample_member() -> Member {
+    Member {
+        node: NodeId(0xbb),
+        name: named("south"),
+        letter: 'B',
+        role: Role::Backup,
+        rank: 1,
+        addresses: vec!["192.0.2.2:8444".into()],
+        api: "https://192.0.2.2:8443".into(),
+    }
 }
 
 fn sample_roster() -> Roster {
@@ -409,5 +456,7 @@ fn alert_samples() -> Vec<Record> {
         Record::Comment { alert, comment: Comment { at, by: anna(), text: "it is the valve".into() } },
         Record::End { alert, end: End { at, why: Why::ByHand, by: anna() } },
         Record::Closed { alert },
+        Record::Delegate { alert, channel: named("sms"), epoch: 1, to: id(0).log },
+        Record::Merged { alert, code: Code { letter: 'A', number: 7 }, into: AlertId(id(2)) },
     ]
 }

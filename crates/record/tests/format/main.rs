@@ -41,7 +41,7 @@ mod tests {
             .map(|entry| std::mem::discriminant(&entry.record))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 17);
+        assert_eq!(kinds.len(), 25);
     }
 
     proptest! {
