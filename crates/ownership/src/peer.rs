@@ -77,6 +77,7 @@ pub struct PeerView {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one peer")]
 pub(crate) struct Peer {
     pub(crate) condition: Condition,
     pub(crate) because: Arc<str>,
