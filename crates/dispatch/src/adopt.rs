@@ -145,12 +145,14 @@ impl Dispatch {
             self.append(now, Record::Claim(claim), out);
         }
         for alert in orphans {
-            let last = self.state.open.get(alert).and_then(|open| open.facts.fired.last_key_value());
-            let last = last.map(|(step, _)| *step);
+            let Some(open) = self.state.open.get(alert) else { continue };
+            let last = open.facts.fired.last_key_value().map(|(step, _)| *step);
+            let untouched = open.facts.sent.is_empty();
             if let Some(run) = self.runs.get_mut(alert) {
                 run.turn = Turn::Awaited;
-                // A boot that stands by has sent nothing, and says so by living.
-                if run.owner.node != self.me.node && !self.cluster.stands_by(run.owner) {
+                // A boot that stands by and never began to send this has sent nothing, and says so by living.
+                let idle = untouched && self.cluster.stands_by(run.owner);
+                if run.owner.node != self.me.node && !idle {
                     run.taken = last.map(|step| (run.owner, step));
                 }
             }
