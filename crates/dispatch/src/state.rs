@@ -678,7 +678,8 @@ fn wins(edition: &Edition, other: &Edition) -> bool {
     let place = |edition: &Edition| (edition.place(), edition.writer, edition.follows);
     match place(edition).cmp(&place(other)) {
         Ordering::Equal => edition.directory != other.directory && digest(edition) > digest(other),
-        unequal => unequal == Ordering::Greater,
+        Ordering::Less => false,
+        Ordering::Greater => true,
     }
 }
 
