@@ -70,6 +70,9 @@ async fn receive(shared: Arc<Shared>, stream: TcpStream, ip: IpAddr, place: Plac
         Err(_) => return shared.door.turn_away(ip, Turned::Slow, &"it did not say in time who it is"),
     };
     let Admitted { mut reader, open, version, seat } = admitted;
+    if open.lane == Lane::Control {
+        shared.reached_by(open.boot.node);
+    }
     let ended = tokio::select! {
         ended = hear(&shared, &mut reader, &open, seat.serial) => ended,
         () = seat.leave.notified() => Ended::Closed, // Another connection took its place.

@@ -88,6 +88,14 @@ impl Peer {
         }
     }
 
+    /// It has reached us, so it lives and there is a way. Without this a peer that returns would be heard by us and
+    /// not hear us for as long as we are told to wait between attempts, and would think us dead.
+    pub(crate) fn has_reached_us(&self) {
+        if !self.lock().control {
+            self.wake.notify_one();
+        }
+    }
+
     pub(crate) fn status(&self) -> LinkStatus {
         self.lock().status.clone()
     }
@@ -200,7 +208,13 @@ fn sum_up(failures: &[Failure]) -> Failure {
 }
 
 async fn dial(shared: &Shared, peer: &Peer, lane: Lane, address: &Arc<str>) -> Result<Link, Failure> {
-    let stream = reach(address).await?;
+    let stream = loop {
+        // A way that has just healed may have swallowed the attempt that is under way.
+        tokio::select! {
+            stream = reach(address) => break stream?,
+            () = peer.wake.notified() => (),
+        }
+    };
     socket::prepare(&stream, lane).map_err(|error| failed(&error))?;
     let greeting = Box::pin(greet(shared, peer, lane, stream));
     let (stream, version) = timeout(PEER_GREETING_TIME, greeting)

@@ -89,6 +89,12 @@ impl Shared {
         self.peers().contains_key(&node)
     }
 
+    pub(crate) fn reached_by(&self, node: NodeId) {
+        if let Some((peer, _)) = self.peers().get(&node) {
+            peer.has_reached_us();
+        }
+    }
+
     fn peers(&self) -> MutexGuard<'_, BTreeMap<NodeId, (Arc<Peer>, AbortHandle)>> {
         // Entries are added and removed whole.
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)

@@ -44,6 +44,16 @@ pub struct Timings {
     pub disk_hangs: Duration,
 }
 
+impl Timings {
+    /// How long nothing is known of a peer after we started or stood still: it may be about to find us. Twice what
+    /// silence takes, since a machine that just started a node is a busy one, and calling a peer dead too soon
+    /// repeats what that peer has sent.
+    #[must_use]
+    pub fn unknown_for(&self) -> Duration {
+        self.down_after * 2
+    }
+}
+
 impl Default for Timings {
     fn default() -> Self {
         Self {

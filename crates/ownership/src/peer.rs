@@ -254,7 +254,7 @@ impl Peer {
     ) -> Option<Condition> {
         let hears = self.mutual.is_some_and(|at| now.since(at) <= timings.down_after);
         if !hears {
-            if self.condition == Condition::Unknown && now.since(self.since) <= timings.down_after {
+            if self.condition == Condition::Unknown && now.since(self.since) <= timings.unknown_for() {
                 return None;
             }
             let because = match self.heard {
@@ -307,7 +307,7 @@ impl Peer {
     pub(crate) fn deadline(&self, timings: &Timings) -> Option<Mono> {
         let instant = Duration::from_millis(1);
         match self.condition {
-            Condition::Unknown => Some(self.since + timings.down_after + instant),
+            Condition::Unknown => Some(self.since + timings.unknown_for() + instant),
             Condition::Up | Condition::CatchingUp => self.mutual.map(|at| at + timings.down_after + instant),
             Condition::Down => None,
         }
