@@ -152,7 +152,8 @@ impl Dispatch {
                 run.turn = Turn::Awaited;
                 // A boot that stands by and never began to send this has sent nothing, and says so by living.
                 let idle = untouched && self.cluster.stands_by(run.owner);
-                if run.owner.node != self.me.node && !idle {
+                // Of an older boot of this node, too, where its disk is gone.
+                if !self.kept.contains(&run.owner) && !idle {
                     run.taken = last.map(|step| (run.owner, step));
                 }
             }

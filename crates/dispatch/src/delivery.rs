@@ -239,8 +239,9 @@ impl Dispatch {
         let alert = delivery.alert_id;
         let ours = self.may_send(alert, &delivery.address.channel);
         let into = self.state.target(alert);
-        let outcome = if into != alert && self.state.open.contains_key(&into) {
-            // Given up, it would count as told, and nobody would tell them.
+        let outcome = if into != alert {
+            // Given up, it would count as told, and nobody would tell them: not now, and not when the other one
+            // arrives here, if it has not yet.
             let why = "not sent: the alert is part of another one from now on".into();
             Outcome::Refused { then: Then::RetryNow, why }
         } else if ours {
@@ -500,10 +501,12 @@ impl Dispatch {
             return Some(cause);
         }
         // Taken over from another node: the end of its log, which may not have reached us, may tell of a send.
-        // And if that node is only silent, it may be on the other side of a cut, and go on as we do.
+        // And if that node is only silent, it may be on the other side of a cut, and go on as we do. What was on a
+        // lost disk of this node only, nobody will ever tell us.
         let (from, taken) = self.runs.get(&alert)?.taken?;
         let fired_before = matches!(job.purpose, Purpose::Alert(step) if step <= taken);
-        (fired_before || self.cluster.may_live(from)).then_some(Cause::Takeover)
+        let lost = from.node == self.me.node;
+        (fired_before || lost || self.cluster.may_live(from)).then_some(Cause::Takeover)
     }
 }
 

@@ -89,6 +89,8 @@ pub struct Dispatch {
     durable: Vector,
     /// From where on each log is still kept whole.
     base: Vector,
+    /// The logs of this node's earlier boots that were on its disk when it started.
+    kept: BTreeSet<LogId>,
     /// Who else there is.
     cluster: Cluster,
     keepalive: Keepalive,

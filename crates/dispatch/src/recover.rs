@@ -13,7 +13,7 @@ use crate::mirror::Keepalive;
 use crate::provider::{Provider, day};
 use crate::record::{Purpose, Record, Roster};
 use crate::run::{Run, Turn};
-use crate::state::{Open, State};
+use crate::state::{Open, Sent, State};
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Name, Now};
 use ownership::{Cluster, Rules};
@@ -64,6 +64,7 @@ impl Dispatch {
             next: 0,
             durable: state.applied.clone(),
             base: past.base,
+            kept: state.applied.keys().copied().filter(|log| log.node == identity.log.node).collect(),
             cluster: Cluster::new(identity.log, settings.cluster, settings.rules, now.mono),
             keepalive: Keepalive::default(),
             held: VecDeque::new(),
@@ -179,7 +180,7 @@ impl Dispatch {
             in_flight: 0,
             retries: BTreeSet::new(),
             failed: 0,
-            told: false,
+            told: open.facts.sent.values().any(Sent::accepted),
             system: open.alert.system,
             rank: Rank::of(&open.alert),
             roster,
@@ -198,7 +199,6 @@ impl Dispatch {
         let active = self.clock.at(now.mono);
         let accepted = self.state.open.get(&alert).map(|open| self.moment(now, alert.0.log.node, open.at));
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
-        run.told = open.facts.sent.values().any(crate::state::Sent::accepted);
         run.accepted_at = accepted.unwrap_or(run.accepted_at);
         if let Some(fired) = open.facts.fired.values().map(|fired| fired.at).max() {
             run.fired_at = Moment::of(now, fired);

@@ -57,7 +57,7 @@ pub(crate) struct Run {
     pub(crate) turn: Turn,
     /// The alert as accepted.
     pub(crate) bound: Arc<Alert>,
-    /// It was taken over from this boot of another node when this was the last step that had fired.
+    /// It was taken over from this boot, whose log may have gone on after what we have of it, when this was the last step that had fired.
     pub(crate) taken: Option<(LogId, StepKey)>,
     /// Channels by which this boot sends for it although it is another's.
     pub(crate) delegated: BTreeSet<Name>,

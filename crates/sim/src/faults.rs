@@ -1,5 +1,6 @@
 //! What goes wrong, and how it is mended.
 
+use crate::disk::Disk;
 use crate::history::{Fact, Upset};
 use crate::net::Ix;
 use crate::profile::Fault;
@@ -89,6 +90,10 @@ impl World {
         let me = machine.log;
         machine.disk.fail(me, made_it);
         self.history.tally.crashes += 1;
+        if self.history.tally.wiped > 0 {
+            let disks = self.disks();
+            self.observe(&Fact::Stopped { disks: &disks });
+        }
         self.after(50, 4000, Event::Boot(ix));
     }
 
@@ -135,8 +140,12 @@ impl World {
         // Who replaces a disk sets the clock as well: a boot must come after those that peers know.
         let machine = self.machine_mut(ix);
         machine.ahead = machine.ahead.rem_euclid(200);
-        let others: Vec<_> = self.machines.iter().map(|machine| machine.disk.clone()).collect();
+        let others = self.disks();
         self.observe(&Fact::Wiped { ix, lost: &lost, disks: &others });
+    }
+
+    fn disks(&self) -> Vec<Disk> {
+        self.machines.iter().map(|machine| machine.disk.clone()).collect()
     }
 
     fn cut_some(&mut self, ix: Ix, one_way: bool) {

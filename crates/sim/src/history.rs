@@ -13,17 +13,62 @@ use std::sync::Arc;
 /// Something that happened.
 #[derive(Debug)]
 pub(crate) enum Fact<'a> {
-    Started { ix: Ix, log: LogId, poisoned: &'a [RecordId] },
-    Appended { ix: Ix, id: RecordId, entry: &'a Entry, bytes: &'a [u8] },
-    Durable { ix: Ix, id: RecordId },
-    Finished { ix: Ix, alert: AlertId },
-    Delivered { ix: Ix, id: u64, delivery: &'a Delivery },
-    Taken { id: u64, delivery: &'a Delivery },
-    Reported { id: u64, delivery: &'a Delivery, outcome: &'a Outcome },
-    Answered { client: usize, answer: &'a Answer },
-    Beat { ix: Ix, beat: &'a Heartbeat, durable: &'a Vector },
-    Compacted { ix: Ix, waiting: usize, most: usize },
-    Wiped { ix: Ix, lost: &'a Disk, disks: &'a [Disk] },
+    Started {
+        ix: Ix,
+        log: LogId,
+        poisoned: &'a [RecordId],
+    },
+    Appended {
+        ix: Ix,
+        id: RecordId,
+        entry: &'a Entry,
+        bytes: &'a [u8],
+    },
+    Durable {
+        ix: Ix,
+        id: RecordId,
+    },
+    Finished {
+        ix: Ix,
+        alert: AlertId,
+    },
+    Delivered {
+        ix: Ix,
+        id: u64,
+        delivery: &'a Delivery,
+    },
+    Taken {
+        id: u64,
+        delivery: &'a Delivery,
+    },
+    Reported {
+        id: u64,
+        delivery: &'a Delivery,
+        outcome: &'a Outcome,
+    },
+    Answered {
+        client: usize,
+        answer: &'a Answer,
+    },
+    Beat {
+        ix: Ix,
+        beat: &'a Heartbeat,
+        durable: &'a Vector,
+    },
+    Compacted {
+        ix: Ix,
+        waiting: usize,
+        most: usize,
+    },
+    Wiped {
+        ix: Ix,
+        lost: &'a Disk,
+        disks: &'a [Disk],
+    },
+    /// A process ended, and with it what it had not written.
+    Stopped {
+        disks: &'a [Disk],
+    },
 }
 
 /// An alert that was accepted.
@@ -132,6 +177,8 @@ pub(crate) struct History {
     pub(crate) acked: BTreeSet<usize>,
     pub(crate) ended: BTreeMap<usize, BTreeSet<Why>>,
     pub(crate) destroyed: BTreeSet<usize>,
+    /// Those whose disk is lost, with a copy that was not written yet.
+    unwritten: BTreeSet<usize>,
     /// Who found whom down, and when.
     pub(crate) downs: Vec<(Ms, Ix, Ix)>,
     /// Who did not hear whom, from when to when.
@@ -162,6 +209,7 @@ impl History {
             }
             Fact::Answered { client, answer } => self.answered(*client, answer),
             Fact::Wiped { lost, disks, ix } => self.wiped(*ix, lost, disks),
+            Fact::Stopped { disks } => self.stopped(disks),
             Fact::Durable { .. } | Fact::Finished { .. } | Fact::Beat { .. } | Fact::Compacted { .. } => (),
         }
     }
@@ -264,22 +312,41 @@ impl History {
         known.copies = known.copies.max(*copies);
     }
 
-    /// Notices whose last copy was on a disk that is lost.
+    /// Notices whose last copy was on a disk that is lost, or is still to be written to another.
     fn wiped(&mut self, ix: Ix, lost: &Disk, disks: &[Disk]) {
-        for client in self.promises.keys() {
-            let alerts =
-                || self.alerts.iter().filter(|(_, known)| known.client == Some(*client)).map(|(id, _)| *id);
-            let knows = |disk: &Disk, alert: AlertId| {
-                disk.upto.get(&alert.0.log).is_some_and(|upto| *upto > alert.0.seq)
-            };
-            let had = alerts().any(|alert| knows(lost, alert));
-            let left = disks.iter().enumerate().any(|(at, disk)| {
-                at != ix && alerts().any(|alert| knows(disk, alert) || disk.read(alert.0).is_some())
-            });
-            if had && !left {
-                self.destroyed.insert(*client);
+        let clients: Vec<usize> = self.promises.keys().copied().collect();
+        for client in clients {
+            let others = || disks.iter().enumerate().filter(|(at, _)| *at != ix).map(|(_, disk)| disk);
+            if !self.is_on(lost, client) || others().any(|disk| self.is_on(disk, client)) {
+                continue;
+            }
+            if others().any(|disk| self.alerts_of(client).any(|alert| disk.read(alert.0).is_some())) {
+                self.unwritten.insert(client);
+            } else {
+                self.destroyed.insert(client);
             }
         }
         self.tally.destroyed = u64::try_from(self.destroyed.len()).unwrap_or(0);
+    }
+
+    /// Of what was still to be written when the only disk that had it was lost, this may have been the last copy.
+    fn stopped(&mut self, disks: &[Disk]) {
+        let clients: Vec<usize> = self.unwritten.iter().copied().collect();
+        for client in clients {
+            if !disks.iter().any(|disk| self.is_on(disk, client)) {
+                self.destroyed.insert(client);
+            }
+        }
+        self.tally.destroyed = u64::try_from(self.destroyed.len()).unwrap_or(0);
+    }
+
+    fn alerts_of(&self, client: usize) -> impl Iterator<Item = AlertId> {
+        self.alerts.iter().filter(move |(_, known)| known.client == Some(client)).map(|(id, _)| *id)
+    }
+
+    /// Some alert of a notice is on a disk.
+    fn is_on(&self, disk: &Disk, client: usize) -> bool {
+        let mut alerts = self.alerts_of(client);
+        alerts.any(|alert| disk.upto.get(&alert.0.log).is_some_and(|upto| *upto > alert.0.seq))
     }
 }

@@ -7,9 +7,10 @@ use ownership::Rules;
 use sim::profile::{PROFILES, find};
 use sim::{Plan, Sweep, run, sweep};
 
-/// Runs of each profile and number of nodes. Beyond them lies one that is known to break and not mended yet:
-/// partition, 3 nodes, seed 259; `cargo xtask sim` runs as many as one likes.
-const SEEDS: u64 = if cfg!(debug_assertions) { 2 } else { 60 };
+/// Runs of each profile and number of nodes; `cargo xtask sim` runs as many as one likes.
+const SEEDS: u64 = if cfg!(debug_assertions) { 2 } else { 440 };
+/// The same of those profiles in which so much happens that one run takes ten times as long.
+const SEEDS_OF_CROWDED: u64 = if cfg!(debug_assertions) { 2 } else { 120 };
 
 fn plan(profile: &str, nodes: usize, seed: u64, told: bool) -> Plan {
     let profile = find(profile).expect("a profile of that name");
@@ -53,6 +54,7 @@ const PINNED: &[(&str, usize, u64, &str)] = &[
     ),
     ("partition", 3, 58, "records that a snapshot jumped over were offered to a peer"),
     ("partition", 3, 30, "an announcement withheld because its alert was merged counted as told"),
+    ("partition", 3, 259, "the same, where that other alert had not arrived yet"),
     ("crash", 2, 57, "an alert waited for its own refused attempt for ever"),
     ("crash", 3, 47, "a step of a node that was never heard was late without saying so"),
     ("crash", 3, 39, "a step that was heard of before its alert counted from the acceptance"),
@@ -78,7 +80,8 @@ fn nothing_breaks_in_a_thousand_runs() {
     for profile in PROFILES.iter().filter(|profile| profile.hole.is_none()) {
         for nodes in [2, 3] {
             let rules = Rules::default();
-            let summary = sweep(&Sweep { profile, nodes, seeds: 0..SEEDS, rules, threads });
+            let seeds = 0..if ["flap", "wipe"].contains(&profile.name) { SEEDS_OF_CROWDED } else { SEEDS };
+            let summary = sweep(&Sweep { profile, nodes, seeds, rules, threads });
             runs += summary.runs;
             let name = profile.name;
             broken.extend(
