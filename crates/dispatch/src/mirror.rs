@@ -46,8 +46,12 @@ impl Keepalive {
 }
 
 impl Dispatch {
-    /// Something about a peer.
+    /// Something about a peer. One that was taken out of the cluster may not know it yet, and is not listened to:
+    /// what its log refers to may have been forgotten here.
     pub(crate) fn listen(&mut self, now: Now, peer: NodeId, event: PeerEvent, out: &mut Vec<Effect>) {
+        if self.cluster.condition(peer).is_none() {
+            return;
+        }
         match event {
             PeerEvent::Connected => {
                 self.cluster.connected(peer);
