@@ -10,6 +10,7 @@ use crate::frame::{Cause, FrameError, Lane, Message, Open};
 use crate::links::Shared;
 use crate::snapshot::Assembly;
 use crate::version::{Agreed, VERSIONS, Version, agreed, words};
+use crate::window::{Counted, Tally};
 use crate::wire::{Ended, Permit, Reader, write};
 use crate::{socket, tls};
 use base::NodeId;
@@ -18,7 +19,7 @@ use rustls::pki_types::CertificateDer;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -69,19 +70,34 @@ async fn receive(shared: Arc<Shared>, stream: TcpStream, ip: IpAddr, place: Plac
         Ok(Err(Stranger::Turned(turned, why))) => return shared.door.turn_away(ip, turned, &why),
         Err(_) => return shared.door.turn_away(ip, Turned::Slow, &"it did not say in time who it is"),
     };
-    let Admitted { mut reader, open, version, seat } = admitted;
+    let Admitted { reader, open, version, seat } = admitted;
     if open.lane == Lane::Control {
         shared.reached_by(open.boot.node);
     }
+    let tally = Arc::new(Tally::default());
+    let tells = open.lane == Lane::Bulk && version.tells_read;
+    let (mut reader, mut words) = reader.split(|read| Counted::new(read, Arc::clone(&tally)));
     let ended = tokio::select! {
         ended = hear(&shared, &mut reader, &open, seat.serial) => ended,
+        ended = say_read(&tally, &mut words, version), if tells => ended,
         () = seat.leave.notified() => Ended::Closed, // Another connection took its place.
     };
     shared.arrivals.rise(&open, seat.serial);
     if let Ended::Bad(error) = ended {
         shared.door.turn_away(ip, Turned::Frame, &format!("{}: {error}", open.boot.node));
         let refusal = Message::Refused(Cause::Frame, error.to_string());
-        drop(timeout(PEER_GREETING_TIME, write(&mut reader.stream, version, &refusal)).await);
+        drop(timeout(PEER_GREETING_TIME, write(&mut words, version, &refusal)).await);
+    }
+}
+
+/// Says how far a connection was read, until it ends.
+async fn say_read<W: AsyncWrite + Unpin>(tally: &Tally, words: &mut W, version: Version) -> Ended {
+    let mut said = 0;
+    loop {
+        said = tally.next(said).await;
+        if let Err(error) = write(words, version, &Message::Read(said)).await {
+            return Ended::Broken(error);
+        }
     }
 }
 
@@ -221,7 +237,12 @@ fn tell_of_time(shared: &Shared, node: NodeId, certificate: &CertificateDer<'_>)
 }
 
 /// Hears a peer until its connection ends.
-async fn hear(shared: &Shared, reader: &mut Reader<TlsStream<TcpStream>>, open: &Open, serial: u64) -> Ended {
+async fn hear<R: AsyncRead + Unpin>(
+    shared: &Shared,
+    reader: &mut Reader<R>,
+    open: &Open,
+    serial: u64,
+) -> Ended {
     let mut assembly = Assembly::default();
     loop {
         let event = match reader.next().await {
@@ -283,7 +304,8 @@ fn event(
             | Message::SnapBegin(_)
             | Message::SnapRows(_)
             | Message::SnapExtra(_)
-            | Message::SnapEnd(..),
+            | Message::SnapEnd(..)
+            | Message::Read(_),
         ) => Err(FrameError::Misplaced(word)),
     }
 }

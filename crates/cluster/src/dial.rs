@@ -9,6 +9,7 @@ use crate::links::Shared;
 use crate::outbox::{Load, Outbox};
 use crate::redial::{Outcome, Redial};
 use crate::version::{Agreed, VERSIONS, Version, agreed, words};
+use crate::window::{Metered, Window};
 use crate::wire::{Ended, Reader, write};
 use crate::{certificate, socket, tls};
 use base::NodeId;
@@ -313,7 +314,7 @@ async fn serve(shared: &Arc<Shared>, peer: &Arc<Peer>, link: Link) -> Failure {
     bulk.spawn(bulk_forever(Arc::clone(shared), Arc::clone(peer), Arc::clone(&link.address)));
     let (read, write) = split(link.stream);
     let why = tokio::select! {
-        end = listen(shared, peer, read, link.version) => end,
+        end = listen(shared, peer, read, link.version, None) => end,
         end = speak(&peer.outbox, write, link.version) => end,
     };
     bulk.shutdown().await;
@@ -321,12 +322,22 @@ async fn serve(shared: &Arc<Shared>, peer: &Arc<Peer>, link: Link) -> Failure {
     why
 }
 
-/// Hears the one thing that the other end may say: why it ends the connection.
-async fn listen<R: AsyncRead + Unpin>(shared: &Shared, peer: &Peer, read: R, version: Version) -> Failure {
-    match Reader::patient(read, version).next().await {
-        Ok((Message::Refused(cause, why), _)) => refused(shared, peer, cause, &why),
-        Ok((message, _)) => Failure::other(format!("it answered with a {}", message.word())),
-        Err(ended) => end(&ended),
+/// Hears what the other end may say: how far it has read, where there is a `window`, and why it ends the connection.
+async fn listen<R: AsyncRead + Unpin>(
+    shared: &Shared,
+    peer: &Peer,
+    read: R,
+    version: Version,
+    window: Option<&Window>,
+) -> Failure {
+    let mut reader = Reader::patient(read, version);
+    loop {
+        match (reader.next().await, window) {
+            (Ok((Message::Read(bytes), _)), Some(window)) => window.hear(bytes),
+            (Ok((Message::Refused(cause, why), _)), _) => return refused(shared, peer, cause, &why),
+            (Ok((message, _)), _) => return Failure::other(format!("it answered with a {}", message.word())),
+            (Err(ended), _) => return end(&ended),
+        }
     }
 }
 
@@ -351,7 +362,9 @@ async fn bulk_forever(shared: Arc<Shared>, peer: Arc<Peer>, address: Arc<str>) {
                 pause = BULK_PAUSE;
                 peer.bulk_made(&shared);
                 let (read, write) = split(link.stream);
-                let mut listening = Box::pin(listen(&shared, &peer, read, link.version));
+                let window = link.version.tells_read.then(Window::new);
+                let write = Metered::new(write, window.clone());
+                let mut listening = Box::pin(listen(&shared, &peer, read, link.version, window.as_deref()));
                 let end = tokio::select! {
                     end = &mut listening => Some(end),
                     end = load(&peer.outbox, write, link.version) => end,

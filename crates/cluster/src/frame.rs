@@ -104,7 +104,7 @@ pub struct SnapBegin {
 pub enum Message {
     /// Who dials.
     Open(Open),
-    /// The peer takes the connection; the only thing it says besides `Refused`.
+    /// The peer takes the connection; all that it says besides is `Refused`, and `Read` where it hears records.
     Welcome,
     /// The peer ends the connection, and says why.
     Refused(Cause, String),
@@ -124,6 +124,8 @@ pub enum Message {
     SnapExtra(Vec<u8>),
     /// It is complete: its records, and the CRC-32 over their bytes and over what there is besides.
     SnapEnd(u64, u32),
+    /// Who hears records has read so many bytes since its `Welcome`.
+    Read(u64),
 }
 
 /// Why bytes are not a message. The connection that they came on is closed; nothing else is.
@@ -175,6 +177,7 @@ impl Message {
             Self::SnapRows(_) => 9,
             Self::SnapExtra(_) => 10,
             Self::SnapEnd(..) => 11,
+            Self::Read(_) => 12,
         }
     }
 
@@ -192,6 +195,7 @@ impl Message {
             Self::SnapRows(_) => "SnapRows",
             Self::SnapExtra(_) => "SnapExtra",
             Self::SnapEnd(..) => "SnapEnd",
+            Self::Read(_) => "Read",
         }
     }
 }
@@ -208,6 +212,7 @@ pub fn encode(version: Version, message: &Message) -> Vec<u8> {
         Message::SnapBegin(begin) => to_json(&SnapBeginForm::of(begin, version)),
         Message::SnapRows(rows) => snap_rows(rows),
         Message::SnapExtra(bytes) => bytes.clone(),
+        Message::Read(bytes) => bytes.to_be_bytes().to_vec(),
         Message::SnapEnd(rows, crc) => [&rows.to_be_bytes()[..], &crc.to_be_bytes()[..]].concat(),
     }
 }
@@ -233,6 +238,7 @@ pub fn decode(version: Version, kind: u8, payload: &[u8]) -> Result<Message, Fra
         9 => read_snap_rows(&mut bytes)?,
         10 => Message::SnapExtra(bytes.rest().to_vec()),
         11 => Message::SnapEnd(bytes.u64("count")?, bytes.u32("checksum")?),
+        12 if version.tells_read => Message::Read(bytes.u64("count of bytes")?),
         other => return Err(FrameError::Kind(other)),
     };
     if bytes.0.is_empty() { Ok(message) } else { Err(FrameError::Long) }
@@ -372,6 +378,7 @@ mod tests {
             Message::SnapRows(vec![(RecordId { log: log(), seq: 4 }, body("four"))]),
             Message::SnapExtra(b"{}".to_vec()),
             Message::SnapEnd(2, 0xdead_beef),
+            Message::Read(1 << 40),
         ]
     }
 

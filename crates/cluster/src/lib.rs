@@ -25,6 +25,7 @@ mod snapshot;
 mod socket;
 mod tls;
 mod version;
+mod window;
 mod wire;
 
 pub use certificate::{Validity, name_of, validity};

@@ -96,7 +96,8 @@ impl Assembly {
             | Message::Alive
             | Message::Hello(_)
             | Message::Beat(_)
-            | Message::Append(..) => Err(FrameError::Misplaced(message.word())),
+            | Message::Append(..)
+            | Message::Read(_) => Err(FrameError::Misplaced(message.word())),
         }?;
         Ok(None)
     }

@@ -9,7 +9,7 @@ use base::limits::{PEER_FRAME_BYTES_MAX, PEER_MESSAGE_BYTES_MAX, PEER_ROOM_BYTES
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -85,6 +85,16 @@ impl<S: AsyncRead + Unpin> Reader<S> {
     pub(crate) fn admit(&mut self, lane: Lane, room: Arc<Semaphore>) {
         self.lane = lane;
         self.room = Some(room);
+    }
+
+    /// Reads on from `of` the reading half of the same stream, whose other half is given back.
+    pub(crate) fn split<R>(self, of: impl FnOnce(ReadHalf<S>) -> R) -> (Reader<R>, WriteHalf<S>)
+    where
+        S: AsyncWrite,
+    {
+        let Self { stream, version, lane, room, silence } = self;
+        let (read, write) = split(stream);
+        (Reader { stream: of(read), version, lane, room, silence }, write)
     }
 
     /// The next message, with the room that it takes.
