@@ -171,7 +171,7 @@ impl Dispatch {
         for alert in self.state.open.keys() {
             let id = alert.0;
             if !orphans.contains(alert) {
-                broken |= self.cluster.rules().exact_ranges;
+                broken = true;
                 continue;
             }
             match claims.last_mut() {
@@ -346,5 +346,37 @@ impl Dispatch {
         let members = self.cluster.members();
         let role = members.get(&self.me.node).map(|member| member.role);
         role == Some(ownership::Role::Witness) || role.is_none() && !members.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{core, directory, handle, name, notice, now};
+    use crate::input::{Input, Ticket};
+    use base::BootId;
+
+    #[test]
+    fn a_claim_leaves_out_what_somebody_else_owns() {
+        let mut core = core(directory(&[("anna", &["mail:a@x"])], &[]));
+        for number in 1..=4 {
+            let notice = notice(&format!("alert {number}"), &[name("anna").as_str()]);
+            handle(
+                &mut core,
+                now(number),
+                Input::Notice { ticket: Ticket(number), notice: Box::new(notice) },
+            );
+        }
+        let open: Vec<AlertId> = core.state.open.keys().copied().collect();
+        let log = LogId { node: NodeId(1), boot: BootId(1) };
+        let range =
+            |from: AlertId, upto: AlertId| Claim { epoch: 1, log, from: from.0.seq, upto: upto.0.seq + 1 };
+        for (orphans, ranges) in [
+            (vec![open[0], open[1], open[2], open[3]], vec![range(open[0], open[3])]),
+            (vec![open[0], open[1], open[3]], vec![range(open[0], open[1]), range(open[3], open[3])]),
+            (vec![open[1]], vec![range(open[1], open[1])]),
+        ] {
+            assert_eq!(core.claims(&orphans.iter().copied().collect()), ranges);
+        }
     }
 }

@@ -89,10 +89,8 @@ pub struct Rules {
     pub barrier: bool,
     /// A process that was paused does not blame its peers for the silence.
     pub pause_guard: bool,
-    /// The node that accepted an alert is the first choice for adopting it.
-    pub home: bool,
-    /// A claim covers exactly the items whose owner is dead.
-    pub exact_ranges: bool,
+    /// One chosen survivor adopts what a dead boot left in a log.
+    pub chosen: bool,
     /// The owner is looked at again right before a message leaves.
     pub fence: bool,
     /// Of two alerts for the same notice one sends.
@@ -113,8 +111,7 @@ impl Default for Rules {
             caught_up: true,
             barrier: true,
             pause_guard: true,
-            home: true,
-            exact_ranges: true,
+            chosen: true,
             fence: true,
             aliases: true,
             patience: true,
@@ -375,16 +372,15 @@ impl Cluster {
         self.peers.get(&node).filter(|peer| peer.condition.is_alive()).and_then(|peer| peer.boot)
     }
 
-    /// Who is to adopt what a dead boot owned in `log`: the node that accepted it if it lives, else the one
-    /// that hashing picks for the log, so that survivors share and rarely race. A backup only if nobody
-    /// else is left; a witness never.
+    /// Who is to adopt what a dead boot owned in `log`: the node that hashing picks for the log, so that survivors
+    /// share and rarely race. A backup only if nobody else is left; a witness never.
     pub fn adopter(&self, log: LogId) -> NodeId {
         let mut alive: Vec<NodeId> = self.of_role(Role::Member);
         if alive.is_empty() {
             alive = self.of_role(Role::Backup);
         }
-        if self.rules.home && alive.contains(&log.node) {
-            return log.node;
+        if !self.rules.chosen {
+            return self.me.node;
         }
         alive.into_iter().min_by_key(|node| rank(log, *node)).unwrap_or(self.me.node)
     }

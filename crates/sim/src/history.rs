@@ -123,6 +123,8 @@ pub struct Tally {
     pub deliveries: u64,
     /// Of those, beyond the first for the same person, step and notice.
     pub duplicates: u64,
+    /// Messages that say that they may have arrived before.
+    pub marked: u64,
     /// Notices whose last copy was on the disk that was lost.
     pub destroyed: u64,
     /// Processes that died.
@@ -150,6 +152,7 @@ impl Tally {
         self.solo += other.solo;
         self.deliveries += other.deliveries;
         self.duplicates += other.duplicates;
+        self.marked += other.marked;
         self.destroyed += other.destroyed;
         self.crashes += other.crashes;
         self.cuts += other.cuts;
@@ -291,6 +294,7 @@ impl History {
             send.taken = true;
         }
         self.tally.deliveries += 1;
+        self.tally.marked += u64::from(delivery.repeat.is_some());
         let Some(client) = self.client(delivery.alert_id) else { return };
         let Some((person, _)) = delivery.roster.at(delivery.reach) else { return };
         let count = self.messages.entry((client, person.name.clone(), delivery.purpose)).or_default();

@@ -30,7 +30,12 @@ fn say(line: &str) {
 fn help() -> String {
     let profiles: String =
         PROFILES.iter().map(|profile| format!("\n  {:<12}{}", profile.name, profile.about)).collect();
-    format!("sim [--profile P] [--nodes 2..5] [--seeds N [--from N]] [--seed S] [--mutations]\n{profiles}")
+    let rules: Vec<&str> = MUTATIONS.iter().map(|mutation| mutation.rule).collect();
+    format!(
+        "sim [--profile P] [--nodes 2..5] [--seeds N [--from N]] [--seed S] [--without RULE] [--mutations]\n{profiles}\n\n\
+         rules: {}",
+        rules.join(", ")
+    )
 }
 
 /// What was asked for.
@@ -41,10 +46,22 @@ struct Wish {
     seeds: Option<u64>,
     from: Option<u64>,
     seed: Option<u64>,
+    without: Option<String>,
     mutations: bool,
 }
 
 impl Wish {
+    /// The rules of the protocol, but for the one that is to be left out.
+    fn rules(&self) -> Result<Rules, String> {
+        let mut rules = Rules::default();
+        if let Some(name) = &self.without {
+            let mutation = MUTATIONS.iter().find(|mutation| mutation.rule == name);
+            let mutation = mutation.ok_or_else(|| format!("there is no rule \"{name}\""))?;
+            (mutation.off)(&mut rules);
+        }
+        Ok(rules)
+    }
+
     fn read(words: &[String]) -> Result<Self, String> {
         let mut wish = Self::default();
         let mut words = words.iter();
@@ -53,12 +70,16 @@ impl Wish {
                 wish.mutations = true;
                 continue;
             }
+            if word == "--help" {
+                return Err("clusters of the product's own core under simulated faults".into());
+            }
             let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
             let number =
                 || value.parse::<u64>().map_err(|_| format!("{word} takes a number, not \"{value}\""));
             match word.as_str() {
                 "--profile" => wish.profile = Some(value.clone()),
                 "--nodes" => wish.nodes = Some(usize::try_from(number()?).unwrap_or(0)),
+                "--without" => wish.without = Some(value.clone()),
                 "--seeds" => wish.seeds = Some(number()?),
                 "--from" => wish.from = Some(number()?),
                 "--seed" => wish.seed = Some(number()?),
@@ -86,11 +107,12 @@ fn fulfil(wish: &Wish) -> Result<bool, String> {
         .as_deref()
         .map(|name| find(name).ok_or_else(|| format!("there is no profile \"{name}\"")));
     let chosen = chosen.transpose()?;
+    let rules = wish.rules()?;
     let nodes: Vec<usize> = wish.nodes.map_or_else(|| vec![2, 3], |nodes| vec![nodes]);
     if let Some(seed) = wish.seed {
         let profile = chosen.ok_or("say with --profile which run to tell")?;
         let nodes = wish.nodes.unwrap_or(2);
-        let outcome = run(Plan { profile, nodes, seed, rules: Rules::default(), told: true });
+        let outcome = run(Plan { profile, nodes, seed, rules, told: true });
         say(&outcome.transcript);
         return Ok(outcome.broken.is_empty());
     }
@@ -103,7 +125,6 @@ fn fulfil(wish: &Wish) -> Result<bool, String> {
     };
     for profile in PROFILES.iter().filter(wanted) {
         for nodes in nodes.iter().copied() {
-            let rules = Rules::default();
             let summary = sweep(&Sweep { profile, nodes, seeds: seeds.clone(), rules, threads: threads() });
             say(&summary.line(profile.name, nodes));
             for (seed, what) in summary.failures.iter().take(5) {

@@ -2,6 +2,7 @@
 //!
 //! A rule that nothing notices is not needed, or its profile is missing.
 
+use crate::history::Tally;
 use crate::profile::find;
 use crate::sweep::{Summary, Sweep, sweep};
 use ownership::Rules;
@@ -10,7 +11,8 @@ use ownership::Rules;
 pub struct Mutation {
     /// Its name in [`Rules`].
     pub rule: &'static str,
-    off: fn(&mut Rules),
+    /// Switches it off.
+    pub off: fn(&mut Rules),
     /// Which profiles, of how many nodes, are to notice.
     noticed_by: &'static [(&'static str, usize)],
 }
@@ -32,11 +34,7 @@ pub const MUTATIONS: &[Mutation] = &[
         off: |rules| rules.per_boot = false,
         noticed_by: &[("crash", 2), ("crash", 3), ("flap", 3), ("flap", 2)],
     },
-    Mutation {
-        rule: "mirrored",
-        off: |rules| rules.mirrored = false,
-        noticed_by: &[("full", 2), ("full", 3), ("wipe", 2)],
-    },
+    Mutation { rule: "mirrored", off: |rules| rules.mirrored = false, noticed_by: &[("calm", 2)] },
     Mutation {
         rule: "gate",
         off: |rules| rules.gate = false,
@@ -63,14 +61,9 @@ pub const MUTATIONS: &[Mutation] = &[
         noticed_by: &[("pause", 2), ("pause", 3)],
     },
     Mutation {
-        rule: "home",
-        off: |rules| rules.home = false,
-        noticed_by: &[("crash", 2), ("crash", 3), ("flap", 3), ("power", 3)],
-    },
-    Mutation {
-        rule: "exact_ranges",
-        off: |rules| rules.exact_ranges = false,
-        noticed_by: &[("crash", 2), ("crash", 3), ("flap", 3), ("flap", 2)],
+        rule: "chosen",
+        off: |rules| rules.chosen = false,
+        noticed_by: &[("crash", 3), ("flap", 3)],
     },
     Mutation {
         rule: "fence",
@@ -85,9 +78,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
 ];
 
-/// Duplicates beyond those of the whole protocol that count as noticing: half as many again.
+/// Duplicates and marks beyond those of the whole protocol that count as noticing: half as many again.
 const DUPLICATES_FACTOR_TENTHS: u64 = 15;
-/// Fewer duplicates than this prove nothing.
+/// Fewer than this prove nothing.
 const DUPLICATES_MIN: u64 = 20;
 
 /// What became of one rule's absence.
@@ -119,8 +112,18 @@ fn notice(without: &Summary, whole: impl Fn() -> Summary) -> Option<String> {
     if let Some((seed, what)) = new.next() {
         return Some(format!("{} of {} seeds, first {seed}: {what}", new.count() + 1, without.runs));
     }
-    let (more, less) = (without.duplicates_per_mille(), whole.duplicates_per_mille());
-    let clear = without.tally.duplicates >= DUPLICATES_MIN
-        && without.tally.duplicates * 10 >= whole.tally.duplicates * DUPLICATES_FACTOR_TENTHS;
-    clear.then(|| format!("{more} duplicates in a thousand, where {less} are usual"))
+    if whole.tally.solo == 0 && without.tally.solo > 0 {
+        let Tally { solo, accepted, .. } = &without.tally;
+        return Some(format!("{solo} of {accepted} alerts were answered on one disk"));
+    }
+    let kinds: [(&str, fn(&Tally) -> u64); 3] = [
+        ("messages came twice", |tally| tally.duplicates),
+        ("messages were marked as repeats", |tally| tally.marked),
+        ("claims were made", |tally| tally.claims),
+    ];
+    kinds.iter().find_map(|(what, of)| {
+        let (more, less) = (of(&without.tally), of(&whole.tally));
+        let clear = more >= DUPLICATES_MIN && more * 10 >= less * DUPLICATES_FACTOR_TENTHS;
+        clear.then(|| format!("{more} {what}, where {less} are usual"))
+    })
 }

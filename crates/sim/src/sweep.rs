@@ -82,12 +82,23 @@ impl Summary {
 
     /// Everything in a line.
     pub fn line(&self, profile: &str, nodes: usize) -> String {
-        let Tally { accepted, solo, deliveries, duplicates, destroyed, crashes, cuts, pauses, wiped, .. } =
-            &self.tally;
+        let Tally {
+            accepted,
+            solo,
+            deliveries,
+            duplicates,
+            marked,
+            destroyed,
+            crashes,
+            cuts,
+            pauses,
+            wiped,
+            ..
+        } = &self.tally;
         let per_mille = self.duplicates_per_mille();
         format!(
             "{profile:10} {nodes} nodes  {:>6} seeds  {:>3} broken  {accepted} accepted ({solo} on one disk), \
-             {deliveries} delivered, {duplicates} twice ({}.{} %), {destroyed} destroyed; \
+             {deliveries} delivered, {duplicates} twice ({}.{} %), {marked} marked, {destroyed} destroyed; \
              {crashes} crashes, {cuts} cuts, {pauses} pauses, {wiped} disks lost",
             self.runs,
             self.failures.len(),

@@ -46,8 +46,7 @@ const RULES: Rules = Rules {
     caught_up: true,
     barrier: true,
     pause_guard: true,
-    home: true,
-    exact_ranges: true,
+    chosen: true,
     fence: true,
     aliases: true,
     patience: true,
@@ -196,7 +195,6 @@ fn without_the_rules_for_claims_something_breaks() {
 #[ignore = "prints a report"]
 fn without_the_other_rules() {
     for scene in [DEATH, TWO, SILENCE, RETURN, SPLIT, ABSENCE, HANDOVER] {
-        breaks(&scene, "exact_ranges", |rules| rules.exact_ranges = false);
-        breaks(&scene, "home", |rules| rules.home = false);
+        breaks(&scene, "chosen", |rules| rules.chosen = false);
     }
 }
