@@ -53,5 +53,7 @@ fn over_a_slow_link_alerts_are_accepted_on() {
             level.as_millis()
         );
         assert!(slowest < YES_MAX, "a client waited {slowest:?} for its yes");
+        // One is what a machine too busy to run both nodes may make one of them say.
+        assert!(down.len() <= 1, "a slow way is no dead peer: {down:#?}");
     });
 }
