@@ -399,6 +399,13 @@ pub enum Effect {
         /// What.
         shipment: Shipment,
     },
+    /// Tell a witness what everybody knows of the cluster.
+    Brief {
+        /// Which.
+        to: NodeId,
+        /// The registers (members, conduct, duties, editions of the directory) as records that stand in no log.
+        registers: Vec<Entry>,
+    },
     /// Make the snapshot that this peer sent durable.
     Merge {
         /// From whom it came.
@@ -467,6 +474,8 @@ pub enum PeerEvent {
     },
     /// It sent all that it knows, because it no longer has the records that we lack.
     Snapshot(Box<Snapshot>),
+    /// It told this witness the registers, as records that stand in no log.
+    Registers(Vec<Entry>),
 }
 
 /// What a peer knows, as a whole.

@@ -39,9 +39,12 @@ impl Dispatch {
         let failing = self.channels.iter().filter(|(_, channel)| !self.works(now, channel));
         let avoid = failing.map(|(name, _)| name.clone()).collect();
         let binding = Binding { to, policy: None, templates: Vec::new(), avoid, system: true };
-        let bound = if binding.to.is_empty() { None } else { self.bind(now, &binding, out).ok() };
+        let sends = !binding.to.is_empty() && !self.is_bystander();
+        let bound = if sends { self.bind(now, &binding, out).ok() } else { None };
         let Some(roster) = bound else {
-            let what = format!("nobody to tell: {summary}; name somebody in settings.operators").into();
+            // A witness sends nothing, whomever the directory names.
+            let remedy = if self.is_bystander() { "" } else { "; name somebody in settings.operators" };
+            let what = format!("nobody to tell: {summary}{remedy}").into();
             self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
             return;
         };

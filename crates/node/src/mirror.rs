@@ -5,7 +5,7 @@
 //! from the ledger by a thread of their own. Everything for one peer keeps its order.
 
 use base::limits::{MIRROR_READ_BYTES_MAX, MIRROR_TAIL_BYTES_MAX};
-use base::{LogId, NodeId, RecordId};
+use base::{BootId, LogId, NodeId, RecordId};
 use cluster::{Event, Links, Permit, Snapshot, TroubleKind};
 use dispatch::record::Entry;
 use dispatch::state::State;
@@ -304,12 +304,11 @@ fn translated(event: Event) -> Option<FromPeers> {
         Event::Records { from, log, first, bodies, permit } => {
             Some(FromPeers::Arrived(Box::new(records(from, log, first, bodies, permit))))
         }
+        Event::Snapshot { from, snapshot } if snapshot.upto.is_empty() => told(snapshot)
+            .map_or_else(|why| unread(from, &why), |registers| plain(from, PeerEvent::Registers(registers))),
         Event::Snapshot { from, snapshot } => match whole(from, snapshot) {
             Ok(arrived) => Some(FromPeers::Arrived(Box::new(arrived))),
-            Err(why) => {
-                tracing::error!(peer = %from, %why, "a peer's snapshot cannot be read and was not taken");
-                None
-            }
+            Err(why) => unread(from, &why),
         },
         Event::Trouble { kind: TroubleKind::OwnTwin, why, .. } => Some(FromPeers::Copied(why)),
         Event::Trouble {
@@ -322,6 +321,23 @@ fn translated(event: Event) -> Option<FromPeers> {
             None
         }
     }
+}
+
+fn unread(from: NodeId, why: &str) -> Option<FromPeers> {
+    tracing::error!(peer = %from, %why, "a peer's snapshot cannot be read and was not taken");
+    None
+}
+
+/// What a witness is told travels as a snapshot of no logs. All of its rows stand at one place, which is nobody's.
+pub(crate) fn briefing(registers: Vec<Entry>) -> Snapshot {
+    let nowhere = RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 };
+    let rows = registers.into_iter().map(|entry| (nowhere, Stored::new(nowhere, entry).body)).collect();
+    Snapshot { upto: ownership::Vector::new(), rows, extra: Vec::new() }
+}
+
+fn told(briefing: Snapshot) -> Result<Vec<Entry>, String> {
+    let entry = |(_, body): (RecordId, Arc<[u8]>)| record::decode(&body).map_err(|error| error.to_string());
+    briefing.rows.into_iter().map(entry).collect()
 }
 
 /// Records as they came. One that cannot be read, and those behind it, are left out: the log stays behind, and

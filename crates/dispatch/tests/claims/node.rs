@@ -325,7 +325,7 @@ impl Kept {
                 Effect::Ship { shipment: Shipment::Snapshot, .. } | Effect::Merge { .. } => {
                     unreachable!("every log is kept whole")
                 }
-                Effect::Forget { .. } => (),
+                Effect::Forget { .. } | Effect::Brief { .. } => (), // All are members.
             }
         }
     }
