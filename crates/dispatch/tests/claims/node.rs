@@ -85,7 +85,7 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announced {
     pub(crate) alert: AlertId,
-    notification: NotificationId,
+    pub(crate) notification: NotificationId,
 }
 
 /// A message that a provider was given.
