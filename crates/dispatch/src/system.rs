@@ -226,7 +226,8 @@ impl Dispatch {
             return;
         }
         let member = self.cluster.members().get(&peer);
-        let name = member.map_or_else(|| peer.to_string(), |member| member.name.to_string());
+        // The name for people, the id because it is what logs, files and certificates say.
+        let name = member.map_or_else(|| peer.to_string(), |member| format!("{} ({peer})", member.name));
         match to {
             ownership::Condition::Down => {
                 let mirrored = self.cluster.has_mirror();
