@@ -137,6 +137,11 @@ pub enum Order {
     },
     /// Become the one node that changes the directory.
     ForcePrimary,
+    /// Tell the operators of troubles that the node found with itself: of each once, until it is gone.
+    Warn {
+        /// All that stand now, in words: what was told and is not among them is gone.
+        standing: Vec<Arc<str>>,
+    },
     /// Put an action into the trail.
     Note {
         /// What was done.

@@ -137,6 +137,8 @@ pub struct Dispatch {
     draining: bool,
     /// When the operators were last told of each trouble.
     told: BTreeMap<Arc<str>, Mono>,
+    /// What the node last said to be wrong with itself.
+    troubles: BTreeSet<Arc<str>>,
     /// The last turn ended before everything that could be sent was.
     unfinished: bool,
 }

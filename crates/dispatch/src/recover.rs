@@ -96,6 +96,7 @@ impl Dispatch {
             disk_full: None,
             draining: false,
             told: BTreeMap::new(),
+            troubles: BTreeSet::new(),
             unfinished: false,
             state,
         };

@@ -123,7 +123,7 @@ pub async fn run(
     };
     let certificates = Certificates::new(folder, log.node, &config);
     let neighbours = neighbours(folder, &config, listeners.ready, peer_links)?;
-    neighbours.look_at(&certificates, SystemTime::now());
+    let (_, troubles) = neighbours.look_at(&certificates, SystemTime::now());
     let api = Api {
         calls,
         changes,
@@ -137,8 +137,8 @@ pub async fn run(
     let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, peers, stop: stopped };
     let running = tokio::spawn(event_loop.run(arrivals, effects));
     let serving = listeners.serve(folder, &config, &api)?;
-    let renewing =
-        keep_fresh(folder.to_owned(), config, (certificates, neighbours), serving.tls.clone(), api.calls);
+    let upkeep = (certificates, neighbours, troubles);
+    let renewing = keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls);
     let renewing = tokio::spawn(renewing);
     announce(folder, serving.ready);
     ready(serving.ready);
@@ -324,11 +324,12 @@ fn neighbours(
 async fn keep_fresh(
     folder: PathBuf,
     config: NodeConfig,
-    (certificates, neighbours): (Certificates, Arc<Neighbours>),
+    (certificates, neighbours, troubles): (Certificates, Arc<Neighbours>, Vec<String>),
     shown: axum_server::tls_rustls::RustlsConfig,
     calls: Calls,
 ) {
     neighbours::introduce(&config, &calls).await;
+    warn(&calls, troubles).await;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let (of, with) = (certificates.clone(), Arc::clone(&neighbours));
@@ -343,12 +344,15 @@ async fn keep_fresh(
                 Err(error) => tracing::warn!(%error, "the API's renewed certificate is not used"),
             }
         }
-        for what in troubles {
-            let order = Order::Note { what: what.into() };
-            let noted = calls.put(move |ticket| Input::Order { ticket, by: Actor::ourselves(), order });
-            drop(noted.await); // It stands in the log too.
-        }
+        warn(&calls, troubles).await;
     }
+}
+
+/// Tells the operators what is wrong with this node's certificates, or that nothing is.
+async fn warn(calls: &Calls, troubles: Vec<String>) {
+    let order = Order::Warn { standing: troubles.into_iter().map(Arc::from).collect() };
+    let told = calls.put(move |ticket| Input::Order { ticket, by: Actor::ourselves(), order });
+    drop(told.await); // It stands in the log too.
 }
 
 /// A cluster is known by the digest of its authority's certificate.
