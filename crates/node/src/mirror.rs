@@ -9,7 +9,7 @@ use base::{BootId, LogId, NodeId, RecordId};
 use cluster::{Event, Links, Permit, Snapshot, TroubleKind};
 use dispatch::record::Entry;
 use dispatch::state::State;
-use dispatch::{PeerEvent, Snapshot as Known};
+use dispatch::{PastKey, PeerEvent, Snapshot as Known};
 use ledger::{Incoming, ReadError, Reader, Stored};
 use ownership::{Range, Shipment};
 use std::collections::{BTreeMap, VecDeque};
@@ -361,6 +361,18 @@ fn records(from: NodeId, log: LogId, first: u64, bodies: Vec<Arc<[u8]>>, permit:
     Arrived { peer: from, event, bodies: kept, incoming: None, permit: Some(permit) }
 }
 
+/// An idempotency key as the core takes it.
+pub(crate) fn past_key(key: ledger::AcceptedKey) -> PastKey {
+    PastKey {
+        source: key.source,
+        key: key.key.into(),
+        digest: key.digest,
+        alert: key.alert,
+        code: key.code,
+        at: key.at,
+    }
+}
+
 fn whole(from: NodeId, snapshot: Snapshot) -> Result<Arrived, String> {
     let mut state = State::default();
     let mut rows = Vec::with_capacity(snapshot.rows.len());
@@ -373,6 +385,7 @@ fn whole(from: NodeId, snapshot: Snapshot) -> Result<Arrived, String> {
         state.cover(*log, *upto);
     }
     let incoming = Incoming { upto: snapshot.upto, rows, extra: snapshot.extra };
-    let event = PeerEvent::Snapshot(Box::new(Known { state, keys: Vec::new() }));
+    let keys = incoming.keys().into_iter().map(past_key).collect();
+    let event = PeerEvent::Snapshot(Box::new(Known { state, keys }));
     Ok(Arrived { peer: from, event, bodies: Vec::new(), incoming: Some(incoming), permit: None })
 }

@@ -23,7 +23,7 @@ use cluster::Links;
 use dispatch::directory::Directory;
 use dispatch::record::{Actor, Concluded};
 use dispatch::state::State;
-use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, PastKey, Settings, Ticket};
+use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, Settings, Ticket};
 use ledger::{Ledger, LedgerEvent, Recovered};
 use ownership::Member;
 use std::collections::BTreeMap;
@@ -237,17 +237,9 @@ fn start_core(
         version: env!("CARGO_PKG_VERSION").into(),
         because: because.into(),
     };
-    let key = |key: ledger::AcceptedKey| PastKey {
-        source: key.source,
-        key: key.key.into(),
-        digest: key.digest,
-        alert: key.alert,
-        code: key.code,
-        at: key.at,
-    };
     let codes = recovered.codes.iter().filter(|mark| mark.letter == config.letter);
     let past = Past {
-        keys: recovered.keys.into_iter().map(key).collect(),
+        keys: recovered.keys.into_iter().map(mirror::past_key).collect(),
         codes: codes.map(|mark| (mark.hour, mark.highest)).collect(),
         quota: recovered
             .quota
