@@ -136,11 +136,14 @@ pub async fn run(
     let (stop_loop, stopped) = oneshot::channel();
     let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, peers, stop: stopped };
     let running = tokio::spawn(event_loop.run(arrivals, effects));
-    let serving = listeners.serve(folder, &config, &api)?;
+    // Before anything is answered: who waits for `/readyz` may read the file at once.
+    announce(folder, listeners.ready);
+    let serving = listeners
+        .serve(folder, &config, &api)
+        .inspect_err(|_| drop(std::fs::remove_file(folder.join(LISTENING_FILE))))?;
     let upkeep = (certificates, neighbours, troubles);
     let renewing = keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls);
     let renewing = tokio::spawn(renewing);
-    announce(folder, serving.ready);
     ready(serving.ready);
     let ended = until_stopped(stop, stop_loop, running, &serving).await;
     renewing.abort();
