@@ -92,9 +92,17 @@ fn entry(row: TrailRow, names: &BTreeMap<String, String>) -> EntryBody {
         who: row.who,
         via: row.via,
         from: row.from,
-        text: row.text,
+        text: with_names(row.text, names),
         record: json.and_then(|json| serde_json::from_str(&json).ok()),
     }
+}
+
+/// A sentence in which each node that is called by its id is called by its name as well, where that is known.
+fn with_names(text: String, names: &BTreeMap<String, String>) -> String {
+    let called = |text: String, (id, name): (&String, &String)| {
+        text.replace(&format!("node {id}"), &format!("node {name} ({id})"))
+    };
+    names.iter().fold(text, called)
 }
 
 /// Lists what was done, the newest first.
@@ -162,4 +170,19 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     streamed(&shared.api.changes, &headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_called_by_name_and_id_where_the_name_is_known() {
+        let names = BTreeMap::from([("00000001".to_owned(), "north".to_owned())]);
+        let text = "node 00000001 sees node 00000002 as down: it has been silent for too long".to_owned();
+        let expect = "node north (00000001) sees node 00000002 as down: it has been silent for too long";
+        assert_eq!(with_names(text, &names), expect);
+        let told = "bea enrolled node north (00000001) as member".to_owned();
+        assert_eq!(with_names(told.clone(), &names), told);
+    }
 }

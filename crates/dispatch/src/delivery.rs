@@ -226,6 +226,11 @@ impl Dispatch {
             && !done(open)
             && wanted(open, run, delivery.reach, delivery.purpose)
         {
+            // Nor did anybody else begin with it meanwhile: two whose cut is healed may have announced it at once.
+            if self.is_elsewhere(open, &delivery) {
+                self.wait(now, &delivery, out);
+                return;
+            }
             delivery.said = said(open, delivery.purpose);
             delivery.late = late(now, open, run, delivery.purpose);
             out.push(Effect::Deliver(delivery));
@@ -234,7 +239,24 @@ impl Dispatch {
         self.withhold(now, &delivery, out);
     }
 
-    /// Concludes an attempt that was announced and not made. It says nothing about its provider.
+    /// A peer that we hear announced the same, and has yet to say what came of it.
+    fn is_elsewhere(&self, open: &Open, delivery: &Delivery) -> bool {
+        let theirs = |intent: LogId| intent != self.me && self.cluster.living(intent.node) == Some(intent);
+        let under_way = |attempt: &Attempt| attempt.outcome.is_none() && theirs(attempt.intent.log);
+        let sent = open.facts.sent.get(&delivery.notification);
+        self.cluster.rules().patience && sent.is_some_and(|sent| sent.attempts.iter().any(under_way))
+    }
+
+    /// Takes an announcement back, and looks again later: the peer's outcome is heard, or the peer is not.
+    fn wait(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
+        let why = "not sent: another node is just sending it".into();
+        self.take_back(now, delivery, Outcome::Refused { then: Then::RetryNow, why }, out);
+        let Delivery { notification, reach, purpose, repeat, .. } = *delivery;
+        let job = Job { notification, reach, purpose, repeat };
+        self.retry_later(now, delivery.alert_id, job, PATIENCE);
+    }
+
+    /// Concludes an attempt that was announced and not made.
     fn withhold(&mut self, now: Now, delivery: &Delivery, out: &mut Vec<Effect>) {
         let alert = delivery.alert_id;
         let ours = self.may_send(alert, &delivery.address.channel);
@@ -252,6 +274,13 @@ impl Dispatch {
             let why = "not sent: another node sends for this alert now".into();
             Outcome::Refused { then: Then::RetryNow, why }
         };
+        self.take_back(now, delivery, outcome, out);
+        self.settle(now, into, out);
+    }
+
+    /// Writes down that an announced attempt was not made. It says nothing about its provider.
+    fn take_back(&mut self, now: Now, delivery: &Delivery, outcome: Outcome, out: &mut Vec<Effect>) {
+        let alert = delivery.alert_id;
         let concluded = Concluded { notification: delivery.notification, intent: delivery.intent, outcome };
         self.append(now, Record::Done { alert, outcomes: vec![concluded] }, out);
         self.ended(alert, delivery.intent, delivery.notification);
@@ -260,7 +289,6 @@ impl Dispatch {
             selection.abstained(now.mono, &delivery.provider);
         }
         self.note_twin(alert, std::iter::once(delivery.notification));
-        self.settle(now, into, out);
     }
 
     /// An attempt is under way no longer. Its provider has room again whatever became of the alert meanwhile: a

@@ -6,6 +6,7 @@ use crate::record::{Actor, Content, Via};
 use crate::state::State;
 use crate::{Dispatch, Identity, Order, Settings};
 use base::{BootId, LogId, Mono, Name, NodeId, Now, Wall};
+use ownership::Member;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -63,6 +64,14 @@ pub(crate) fn notice(summary: &str, to: &[&str]) -> Notice {
 pub(crate) fn now(seconds: u64) -> Now {
     let mono = Mono(seconds * 1000);
     Now { mono, wall: Wall(i64::try_from(mono.0).expect("small")), suspect: false }
+}
+
+/// A core of a node that belongs to these, and has no directory.
+pub(crate) fn core_of(node: u32, members: Vec<Member>) -> Dispatch {
+    let log = LogId { node: NodeId(node), boot: BootId(1) };
+    let identity = Identity { log, letter: 'A', version: "test".into(), because: "test".into() };
+    let known = (State::default(), Past { members, ..Past::default() });
+    Dispatch::start(identity, Settings::default(), known, Vec::new(), now(0), &mut Vec::new())
 }
 
 /// A core with this directory and a mail provider that has no room yet.

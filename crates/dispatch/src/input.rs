@@ -137,6 +137,11 @@ pub enum Order {
     },
     /// Become the one node that changes the directory.
     ForcePrimary,
+    /// Tell the operators of troubles that the node found with itself: of each once, until it is gone.
+    Warn {
+        /// All that stand now, in words: what was told and is not among them is gone.
+        standing: Vec<Arc<str>>,
+    },
     /// Put an action into the trail.
     Note {
         /// What was done.
@@ -399,6 +404,13 @@ pub enum Effect {
         /// What.
         shipment: Shipment,
     },
+    /// Tell a witness what everybody knows of the cluster.
+    Brief {
+        /// Which.
+        to: NodeId,
+        /// The registers (members, conduct, duties, editions of the directory) as records that stand in no log.
+        registers: Vec<Entry>,
+    },
     /// Make the snapshot that this peer sent durable.
     Merge {
         /// From whom it came.
@@ -467,6 +479,8 @@ pub enum PeerEvent {
     },
     /// It sent all that it knows, because it no longer has the records that we lack.
     Snapshot(Box<Snapshot>),
+    /// It told this witness the registers, as records that stand in no log.
+    Registers(Vec<Entry>),
 }
 
 /// What a peer knows, as a whole.

@@ -9,8 +9,8 @@
 //! `state`, which changes through records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `adopt` (whose turn it is to
-//! send), `twin` (the same notice at several nodes), `switch` (what people ask of the cluster). Who is alive
-//! and who holds what is the `ownership` crate's.
+//! send), `twin` (the same notice at several nodes), `switch` (what people ask of the cluster), `witness` (what a
+//! node knows that holds no alerts). Who is alive and who holds what is the `ownership` crate's.
 
 mod acknowledge;
 mod adopt;
@@ -40,6 +40,7 @@ mod switch;
 mod system;
 mod twin;
 mod view;
+mod witness;
 
 pub use input::{
     Answer, Delivery, Effect, Input, Notice, Order, Past, PastKey, PeerEvent, ProviderSpec, Refusal, Said,
@@ -68,6 +69,7 @@ use state::State;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use switch::SwitchOver;
+use witness::Briefing;
 
 /// Why the core wants to be woken, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,7 @@ pub struct Dispatch {
     /// Who else there is.
     cluster: Cluster,
     keepalive: Keepalive,
+    briefing: Briefing,
     /// What waits for records to be durable here, with the first place that must not be missing.
     held: VecDeque<(u64, Held)>,
     /// Answers that wait for records to be durable here and at the peers that count.
@@ -134,6 +137,8 @@ pub struct Dispatch {
     draining: bool,
     /// When the operators were last told of each trouble.
     told: BTreeMap<Arc<str>, Mono>,
+    /// What the node last said to be wrong with itself.
+    troubles: BTreeSet<Arc<str>>,
     /// The last turn ended before everything that could be sent was.
     unfinished: bool,
 }
@@ -165,6 +170,7 @@ impl Dispatch {
         // What changed nothing rests on what is durable already, and nobody else will let it go.
         self.release(now, out);
         self.ship(out);
+        self.brief(now, out);
     }
 
     /// Does what time alone has made due, and sends what can be sent.
@@ -202,12 +208,17 @@ impl Dispatch {
 
     /// Appends a record to our log and folds it in.
     fn append(&mut self, now: Now, record: Record, out: &mut Vec<Effect>) -> RecordId {
+        self.write(now, Entry { at: now.wall, record }, out)
+    }
+
+    /// The same with the time at which it came about elsewhere.
+    fn write(&mut self, now: Now, entry: Entry, out: &mut Vec<Effect>) -> RecordId {
         let id = RecordId { log: self.me, seq: self.next };
-        let entry = Entry { at: now.wall, record };
         let applied = self.state.apply(id, &entry);
         assert!(applied.is_ok(), "our own record {id} is the next of our log: {applied:?}");
         self.next += 1;
         self.keepalive.append(now.mono, self.next);
+        self.briefing.note(id, &entry.record);
         out.push(Append { id, entry });
         id
     }

@@ -55,6 +55,7 @@ impl Dispatch {
         match event {
             PeerEvent::Connected => {
                 self.cluster.connected(peer);
+                self.briefing.forget(peer);
                 let heartbeat = self.heartbeat(now, peer, true);
                 out.push(Effect::Hello { to: peer, hello: self.hello(heartbeat) });
             }
@@ -75,6 +76,7 @@ impl Dispatch {
                 self.take_records(now, log, first, entries, out);
             }
             PeerEvent::Snapshot(snapshot) => self.take_snapshot(now, peer, *snapshot, out),
+            PeerEvent::Registers(registers) => self.take_registers(now, registers, out),
         }
     }
 
@@ -169,6 +171,7 @@ impl Dispatch {
             // It says what cannot be. It is kept, so that the log goes on, and does nothing.
             self.state.pass_over(id);
         }
+        self.briefing.note(id, &entry.record);
         let (at, record) = (entry.at, entry.record.clone());
         out.push(Effect::Append { id, entry });
         if applied.is_err() {
@@ -457,6 +460,7 @@ impl Dispatch {
         }
         let gone: BTreeSet<AlertId> =
             self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert)).collect();
+        self.briefing.raise(&joined.applied);
         let before = std::mem::replace(&mut self.state, joined);
         // A twin is not finished before the alert that it became part of: its records say that it did.
         let over = gone.iter().copied().filter(|alert| !self.state.merged.contains_key(alert));

@@ -43,6 +43,10 @@ impl Dispatch {
             Order::TakeOver { because } => Ok(self.take_front(now, because, out)),
             Order::ForcePrimary => Ok(self.force_primary(now, by, out)),
             Order::SwitchOver { .. } => Ok(self.done(Vec::new())), // Answered above, when it is through.
+            Order::Warn { standing } => {
+                self.warn(now, standing, out);
+                Ok(self.done(Vec::new()))
+            }
             Order::Note { what } => {
                 self.append(now, Record::Note { by: by.clone(), what }, out);
                 Ok(self.done(Vec::new()))
@@ -58,7 +62,25 @@ impl Dispatch {
     /// belong to the cluster may still found one.
     fn takes_no_orders(&self, order: &Order) -> bool {
         let witness = self.cluster.members().contains_key(&self.me.node);
-        self.is_bystander() && (witness || !matches!(order, Order::Enrol { .. }))
+        let may = match order {
+            Order::Warn { .. } => true, // It writes down what it cannot tell anybody.
+            Order::Enrol { .. } => !witness,
+            Order::Acknowledge(_)
+            | Order::Comment { .. }
+            | Order::Close { .. }
+            | Order::Escalate { .. }
+            | Order::DeletePending { .. }
+            | Order::Pause { .. }
+            | Order::Resume { .. }
+            | Order::Directory { .. }
+            | Order::Dismiss { .. }
+            | Order::Conduct { .. }
+            | Order::SwitchOver { .. }
+            | Order::TakeOver { .. }
+            | Order::ForcePrimary
+            | Order::Note { .. } => false,
+        };
+        self.is_bystander() && !may
     }
 
     pub(crate) fn done(&self, alerts: Vec<AlertId>) -> Answer {

@@ -14,6 +14,7 @@ use crate::provider::{Provider, day};
 use crate::record::{Purpose, Record, Roster};
 use crate::run::{Run, Turn};
 use crate::state::{Open, Sent, State};
+use crate::witness::Briefing;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Name, Now};
 use ownership::{Cluster, Rules};
@@ -67,6 +68,7 @@ impl Dispatch {
             kept: state.applied.keys().copied().filter(|log| log.node == identity.log.node).collect(),
             cluster: Cluster::new(identity.log, settings.cluster, settings.rules, now.mono),
             keepalive: Keepalive::default(),
+            briefing: Briefing::default(),
             held: VecDeque::new(),
             answers: VecDeque::new(),
             runs: BTreeMap::new(),
@@ -94,6 +96,7 @@ impl Dispatch {
             disk_full: None,
             draining: false,
             told: BTreeMap::new(),
+            troubles: BTreeSet::new(),
             unfinished: false,
             state,
         };

@@ -15,7 +15,7 @@ use crate::record::{
     Purpose, Record, Roster, Send, StepKey,
 };
 use base::limits::COMMENTS_MAX;
-use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::Member;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -348,6 +348,13 @@ impl State {
         let next = self.applied(id.log).max(id.seq + 1);
         self.applied.insert(id.log, next);
         self.fold(id, entry);
+    }
+
+    /// Whether what a register's record says is more than what is known.
+    pub(crate) fn gains(&self, entry: &Entry) -> bool {
+        let mut after = self.clone();
+        after.fold(RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 }, entry);
+        after != *self
     }
 
     /// Declares that `log` was folded in up to `upto`: what is missing below it is finished.

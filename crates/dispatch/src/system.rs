@@ -11,7 +11,7 @@ use crate::state::Sent;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Hasher, Name, Now};
 use selection::Health;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,9 +39,12 @@ impl Dispatch {
         let failing = self.channels.iter().filter(|(_, channel)| !self.works(now, channel));
         let avoid = failing.map(|(name, _)| name.clone()).collect();
         let binding = Binding { to, policy: None, templates: Vec::new(), avoid, system: true };
-        let bound = if binding.to.is_empty() { None } else { self.bind(now, &binding, out).ok() };
+        let sends = !binding.to.is_empty() && !self.is_bystander();
+        let bound = if sends { self.bind(now, &binding, out).ok() } else { None };
         let Some(roster) = bound else {
-            let what = format!("nobody to tell: {summary}; name somebody in settings.operators").into();
+            // A witness sends nothing, whomever the directory names.
+            let remedy = if self.is_bystander() { "" } else { "; name somebody in settings.operators" };
+            let what = format!("nobody to tell: {summary}{remedy}").into();
             self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
             return;
         };
@@ -223,7 +226,8 @@ impl Dispatch {
             return;
         }
         let member = self.cluster.members().get(&peer);
-        let name = member.map_or_else(|| peer.to_string(), |member| member.name.to_string());
+        // The name for people, the id because it is what logs, files and certificates say.
+        let name = member.map_or_else(|| peer.to_string(), |member| format!("{} ({peer})", member.name));
         match to {
             ownership::Condition::Down => {
                 let mirrored = self.cluster.has_mirror();
@@ -246,6 +250,22 @@ impl Dispatch {
                 self.tell(now, &format!("peer {name} back"), &summary, "", out);
             }
             ownership::Condition::Up | ownership::Condition::Unknown | ownership::Condition::CatchingUp => (),
+        }
+    }
+
+    /// What the node found wrong with itself: told when it comes up, and again if it comes back.
+    pub(crate) fn warn(&mut self, now: Now, standing: Vec<Arc<str>>, out: &mut Vec<Effect>) {
+        let standing: BTreeSet<Arc<str>> = standing.into_iter().collect();
+        let before = std::mem::replace(&mut self.troubles, standing.clone());
+        for gone in before.difference(&standing) {
+            self.told.remove(format!("node {gone}").as_str());
+        }
+        let me = self.me.node;
+        let member = self.cluster.members().get(&me);
+        let node = member.map_or_else(|| me.to_string(), |member| format!("{} ({me})", member.name));
+        for new in standing.difference(&before) {
+            let summary = format!("node {node} needs attention: {new}");
+            self.tell(now, &format!("node {new}"), &summary, "It looks again every hour.", out);
         }
     }
 
@@ -289,4 +309,36 @@ fn named(codes: &[Code]) -> String {
         text.push_str(" and others");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{core, directory, handle, name, now};
+    use crate::input::{Input, Order, Ticket};
+    use crate::record::{Actor, Record};
+    use crate::{Dispatch, Effect};
+
+    fn warn(core: &mut Dispatch, at: u64, standing: &[&str]) -> Vec<String> {
+        let order = Order::Warn { standing: standing.iter().map(|text| (*text).into()).collect() };
+        let input = Input::Order { ticket: Ticket(1), by: Actor::ourselves(), order };
+        let summary = |effect| {
+            let Effect::Append { entry, .. } = effect else { return None };
+            let Record::Accept(alert) = entry.record else { return None };
+            Some(alert.content.summary.to_string())
+        };
+        handle(core, now(at), input).into_iter().filter_map(summary).collect()
+    }
+
+    #[test]
+    fn a_trouble_of_the_node_is_told_once_until_it_is_gone() {
+        let mut book = directory(&[("bea", &["mail:b@x"])], &[]);
+        book.settings.operators = vec![crate::directory::Target::Named(name("bea"))];
+        let mut core = core(book);
+        let old = "the certificate cannot be renewed";
+        assert_eq!(warn(&mut core, 1, &[]), [""; 0]);
+        assert_eq!(warn(&mut core, 2, &[old]), [format!("node 00000001 needs attention: {old}")]);
+        assert_eq!(warn(&mut core, 9000, &[old, "another"]), ["node 00000001 needs attention: another"]);
+        assert_eq!(warn(&mut core, 20_000, &[]), [""; 0]);
+        assert_eq!(warn(&mut core, 20_001, &[old]).len(), 1, "it is back");
+    }
 }

@@ -96,6 +96,13 @@ pub struct Incoming {
     pub extra: Vec<u8>,
 }
 
+impl Incoming {
+    /// The idempotency keys that come with it; none where they make no sense, as a repeat is then not noticed as one.
+    pub fn keys(&self) -> Vec<AcceptedKey> {
+        outliving::keys(&self.extra)
+    }
+}
+
 /// What the ledger tells, from its own thread, in order. The callback must not block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LedgerEvent {

@@ -3,6 +3,7 @@
 //! Separate from the records, of which it cannot be made again: theirs are gone. It travels as JSON, which
 //! SQLite makes and reads; `v` stands in it, so that a later program may write it otherwise.
 
+use crate::AcceptedKey;
 use rusqlite::{Connection, Transaction};
 
 /// The version that is written.
@@ -39,6 +40,23 @@ pub(crate) fn take_over(transaction: &Transaction<'_>, bytes: &[u8]) -> rusqlite
         transaction.execute(step, [text])?;
     }
     Ok(())
+}
+
+/// The idempotency keys in these bytes, the oldest first, read as a ledger that takes them over would.
+pub(crate) fn keys(bytes: &[u8]) -> Vec<AcceptedKey> {
+    let read = || -> Option<Vec<AcceptedKey>> {
+        let db = Connection::open_in_memory().ok()?;
+        crate::schema::prepare(&db, "a snapshot".as_ref()).ok()?;
+        if !readable(&db, bytes) {
+            return None;
+        }
+        let text = std::str::from_utf8(bytes).ok()?;
+        for step in [LOGS_OF_KEYS, KEYS] {
+            db.execute(step, [text]).ok()?;
+        }
+        crate::recover::keys(&db).ok()
+    };
+    read().unwrap_or_default()
 }
 
 const LOGS_OF_KEYS: &str = "INSERT OR IGNORE INTO logs (node, boot, upto)
@@ -95,6 +113,24 @@ mod tests {
             take_over(&transaction, &bytes).unwrap();
             transaction.commit().unwrap();
             assert_eq!(String::from_utf8(write(&here).unwrap()), String::from_utf8(bytes.clone()));
+        }
+    }
+
+    #[test]
+    fn keys_are_read_from_the_bytes_as_from_a_ledger_that_took_them_over() {
+        let there = prepared();
+        there
+            .execute_batch(
+                "INSERT INTO logs (node, boot, upto) VALUES (1, 4294967296, 9);
+                 INSERT INTO accepted VALUES ('scada', 'second', zeroblob(32), 1, 3, 'A', 12, 1700000000001),
+                    ('plc', 'first', zeroblob(32), 1, 2, 'A', 11, 1700000000000);",
+            )
+            .unwrap();
+        let found = keys(&write(&there).unwrap());
+        assert_eq!(found, crate::recover::keys(&there).unwrap());
+        assert_eq!(found.iter().map(|key| &*key.key).collect::<Vec<_>>(), ["first", "second"]);
+        for bytes in [&b""[..], b"{\"v\":2,\"keys\":[]}", b"{\"v\":1,\"keys\":[[1]]}"] {
+            assert_eq!(keys(bytes), [], "{bytes:?}");
         }
     }
 

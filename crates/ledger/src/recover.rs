@@ -200,7 +200,7 @@ fn name(text: &str) -> Option<Name> {
     Name::new(text).ok()
 }
 
-fn keys(db: &Connection) -> rusqlite::Result<Vec<AcceptedKey>> {
+pub(crate) fn keys(db: &Connection) -> rusqlite::Result<Vec<AcceptedKey>> {
     let mut statement = db.prepare(
         "SELECT source, key, digest, node, boot, alert_seq, code_letter, code_number, at
          FROM accepted JOIN logs ON log = alert_log ORDER BY at",

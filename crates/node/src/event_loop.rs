@@ -261,11 +261,17 @@ impl EventLoop {
                 Effect::Hello { to, hello } => self.link(|links| links.hello(to, hello)),
                 Effect::Beat { to, beat } => self.link(|links| links.say(to, beat)),
                 Effect::Ship { to, shipment } => mirror::join(&mut shipments, to, shipment),
+                Effect::Brief { to, registers } => {
+                    self.link(|links| links.snapshot(to, mirror::briefing(registers)));
+                }
                 Effect::Merge { from, finished } => {
                     members = true;
                     if let Some(incoming) = self.mirror.as_mut().and_then(|mirror| mirror.incoming(from)) {
                         self.ledger.merge(incoming, finished);
                     }
+                    // No record tells of the directory that came with it.
+                    self.publisher.keep(self.core.edition());
+                    self.outbox.keep(self.core.edition());
                 }
             }
         }

@@ -5,11 +5,11 @@
 //! from the ledger by a thread of their own. Everything for one peer keeps its order.
 
 use base::limits::{MIRROR_READ_BYTES_MAX, MIRROR_TAIL_BYTES_MAX};
-use base::{LogId, NodeId, RecordId};
+use base::{BootId, LogId, NodeId, RecordId};
 use cluster::{Event, Links, Permit, Snapshot, TroubleKind};
 use dispatch::record::Entry;
 use dispatch::state::State;
-use dispatch::{PeerEvent, Snapshot as Known};
+use dispatch::{PastKey, PeerEvent, Snapshot as Known};
 use ledger::{Incoming, ReadError, Reader, Stored};
 use ownership::{Range, Shipment};
 use std::collections::{BTreeMap, VecDeque};
@@ -304,12 +304,11 @@ fn translated(event: Event) -> Option<FromPeers> {
         Event::Records { from, log, first, bodies, permit } => {
             Some(FromPeers::Arrived(Box::new(records(from, log, first, bodies, permit))))
         }
+        Event::Snapshot { from, snapshot } if snapshot.upto.is_empty() => told(snapshot)
+            .map_or_else(|why| unread(from, &why), |registers| plain(from, PeerEvent::Registers(registers))),
         Event::Snapshot { from, snapshot } => match whole(from, snapshot) {
             Ok(arrived) => Some(FromPeers::Arrived(Box::new(arrived))),
-            Err(why) => {
-                tracing::error!(peer = %from, %why, "a peer's snapshot cannot be read and was not taken");
-                None
-            }
+            Err(why) => unread(from, &why),
         },
         Event::Trouble { kind: TroubleKind::OwnTwin, why, .. } => Some(FromPeers::Copied(why)),
         Event::Trouble {
@@ -322,6 +321,23 @@ fn translated(event: Event) -> Option<FromPeers> {
             None
         }
     }
+}
+
+fn unread(from: NodeId, why: &str) -> Option<FromPeers> {
+    tracing::error!(peer = %from, %why, "a peer's snapshot cannot be read and was not taken");
+    None
+}
+
+/// What a witness is told travels as a snapshot of no logs. All of its rows stand at one place, which is nobody's.
+pub(crate) fn briefing(registers: Vec<Entry>) -> Snapshot {
+    let nowhere = RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 };
+    let rows = registers.into_iter().map(|entry| (nowhere, Stored::new(nowhere, entry).body)).collect();
+    Snapshot { upto: ownership::Vector::new(), rows, extra: Vec::new() }
+}
+
+fn told(briefing: Snapshot) -> Result<Vec<Entry>, String> {
+    let entry = |(_, body): (RecordId, Arc<[u8]>)| record::decode(&body).map_err(|error| error.to_string());
+    briefing.rows.into_iter().map(entry).collect()
 }
 
 /// Records as they came. One that cannot be read, and those behind it, are left out: the log stays behind, and
@@ -345,6 +361,18 @@ fn records(from: NodeId, log: LogId, first: u64, bodies: Vec<Arc<[u8]>>, permit:
     Arrived { peer: from, event, bodies: kept, incoming: None, permit: Some(permit) }
 }
 
+/// An idempotency key as the core takes it.
+pub(crate) fn past_key(key: ledger::AcceptedKey) -> PastKey {
+    PastKey {
+        source: key.source,
+        key: key.key.into(),
+        digest: key.digest,
+        alert: key.alert,
+        code: key.code,
+        at: key.at,
+    }
+}
+
 fn whole(from: NodeId, snapshot: Snapshot) -> Result<Arrived, String> {
     let mut state = State::default();
     let mut rows = Vec::with_capacity(snapshot.rows.len());
@@ -357,6 +385,7 @@ fn whole(from: NodeId, snapshot: Snapshot) -> Result<Arrived, String> {
         state.cover(*log, *upto);
     }
     let incoming = Incoming { upto: snapshot.upto, rows, extra: snapshot.extra };
-    let event = PeerEvent::Snapshot(Box::new(Known { state, keys: Vec::new() }));
+    let keys = incoming.keys().into_iter().map(past_key).collect();
+    let event = PeerEvent::Snapshot(Box::new(Known { state, keys }));
     Ok(Arrived { peer: from, event, bodies: Vec::new(), incoming: Some(incoming), permit: None })
 }

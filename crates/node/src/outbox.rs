@@ -40,6 +40,11 @@ impl Outbox {
         }
     }
 
+    /// Writes by this directory from now on.
+    pub(crate) fn keep(&self, edition: &Edition) {
+        self.letters.adopt(&edition.directory);
+    }
+
     /// Makes an attempt in a task of its own. As many are under way at once as providers offered to take.
     pub(crate) fn deliver(&self, delivery: Delivery) {
         let provider = self.providers.get(&delivery.provider).map(Arc::clone);

@@ -247,8 +247,12 @@ fn soon(shown: &Shown, now: SystemTime) -> Option<String> {
     if *renews || left > ALARM {
         return None;
     }
-    let days = left.as_secs() / 86_400;
-    let when = if left.is_zero() { "has expired".to_owned() } else { format!("expires in {days} day(s)") };
+    // The day, and not how many are left: the same trouble is told in the same words.
+    let day = jiff::Timestamp::try_from(*expires).map(|at| at.strftime("%Y-%m-%d").to_string());
+    let when = match day {
+        Ok(day) if !left.is_zero() => format!("expires on {day} (UTC)"),
+        Ok(_) | Err(_) => "has expired".to_owned(),
+    };
     Some(format!("the certificate `{what}` ({}) {when}, and this node cannot renew it", file.display()))
 }
 

@@ -6,6 +6,7 @@ use crate::metrics::Metrics;
 use crate::syslog::Syslog;
 use api::Changes;
 use base::{LogId, RecordId};
+use dispatch::directory::Edition;
 use dispatch::record::{Entry, Record};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +28,11 @@ impl Publisher {
     /// A record was appended and is going to be durable.
     pub(crate) fn expect(&mut self, id: RecordId, entry: Entry) {
         self.waiting.entry(id.log).or_default().push_back((id, entry));
+    }
+
+    /// This directory is in force, although no record that is published says so.
+    pub(crate) fn keep(&self, edition: &Edition) {
+        self.changes.keep(edition);
     }
 
     /// A log is durable below `upto`.

@@ -23,7 +23,7 @@ use cluster::Links;
 use dispatch::directory::Directory;
 use dispatch::record::{Actor, Concluded};
 use dispatch::state::State;
-use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, PastKey, Settings, Ticket};
+use dispatch::{Dispatch, Effect, Identity, Input, Order, Past, Settings, Ticket};
 use ledger::{Ledger, LedgerEvent, Recovered};
 use ownership::Member;
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ pub async fn run(
     };
     let certificates = Certificates::new(folder, log.node, &config);
     let neighbours = neighbours(folder, &config, listeners.ready, peer_links)?;
-    neighbours.look_at(&certificates, SystemTime::now());
+    let (_, troubles) = neighbours.look_at(&certificates, SystemTime::now());
     let api = Api {
         calls,
         changes,
@@ -136,11 +136,14 @@ pub async fn run(
     let (stop_loop, stopped) = oneshot::channel();
     let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, peers, stop: stopped };
     let running = tokio::spawn(event_loop.run(arrivals, effects));
-    let serving = listeners.serve(folder, &config, &api)?;
-    let renewing =
-        keep_fresh(folder.to_owned(), config, (certificates, neighbours), serving.tls.clone(), api.calls);
+    // Before anything is answered: who waits for `/readyz` may read the file at once.
+    announce(folder, listeners.ready);
+    let serving = listeners
+        .serve(folder, &config, &api)
+        .inspect_err(|_| drop(std::fs::remove_file(folder.join(LISTENING_FILE))))?;
+    let upkeep = (certificates, neighbours, troubles);
+    let renewing = keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls);
     let renewing = tokio::spawn(renewing);
-    announce(folder, serving.ready);
     ready(serving.ready);
     let ended = until_stopped(stop, stop_loop, running, &serving).await;
     renewing.abort();
@@ -237,17 +240,9 @@ fn start_core(
         version: env!("CARGO_PKG_VERSION").into(),
         because: because.into(),
     };
-    let key = |key: ledger::AcceptedKey| PastKey {
-        source: key.source,
-        key: key.key.into(),
-        digest: key.digest,
-        alert: key.alert,
-        code: key.code,
-        at: key.at,
-    };
     let codes = recovered.codes.iter().filter(|mark| mark.letter == config.letter);
     let past = Past {
-        keys: recovered.keys.into_iter().map(key).collect(),
+        keys: recovered.keys.into_iter().map(mirror::past_key).collect(),
         codes: codes.map(|mark| (mark.hour, mark.highest)).collect(),
         quota: recovered
             .quota
@@ -324,11 +319,12 @@ fn neighbours(
 async fn keep_fresh(
     folder: PathBuf,
     config: NodeConfig,
-    (certificates, neighbours): (Certificates, Arc<Neighbours>),
+    (certificates, neighbours, troubles): (Certificates, Arc<Neighbours>, Vec<String>),
     shown: axum_server::tls_rustls::RustlsConfig,
     calls: Calls,
 ) {
     neighbours::introduce(&config, &calls).await;
+    warn(&calls, troubles).await;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
         let (of, with) = (certificates.clone(), Arc::clone(&neighbours));
@@ -343,12 +339,15 @@ async fn keep_fresh(
                 Err(error) => tracing::warn!(%error, "the API's renewed certificate is not used"),
             }
         }
-        for what in troubles {
-            let order = Order::Note { what: what.into() };
-            let noted = calls.put(move |ticket| Input::Order { ticket, by: Actor::ourselves(), order });
-            drop(noted.await); // It stands in the log too.
-        }
+        warn(&calls, troubles).await;
     }
+}
+
+/// Tells the operators what is wrong with this node's certificates, or that nothing is.
+async fn warn(calls: &Calls, troubles: Vec<String>) {
+    let order = Order::Warn { standing: troubles.into_iter().map(Arc::from).collect() };
+    let told = calls.put(move |ticket| Input::Order { ticket, by: Actor::ourselves(), order });
+    drop(told.await); // It stands in the log too.
 }
 
 /// A cluster is known by the digest of its authority's certificate.

@@ -182,8 +182,11 @@ impl Cluster {
             self.peers.entry(*node).or_insert_with(|| Peer::new(now));
         }
         for (node, peer) in &mut self.peers {
-            // Else nobody would adopt anything before a witness is level, which it never is.
-            peer.witness = members.get(node).is_some_and(|member| member.role == Role::Witness);
+            // Else nobody would adopt anything before a witness is level, which it never is; nor would a witness call
+            // anybody up.
+            let witness =
+                |node| members.get(node).is_some_and(|member: &Member| member.role == Role::Witness);
+            peer.no_logs = witness(node) || witness(&self.me.node);
         }
         self.members = members;
     }
@@ -468,10 +471,11 @@ impl Cluster {
 
     /// How much of each log every member has on disk: what lies below need not be kept for anybody.
     pub fn floor(&self, durable: &Vector) -> Vector {
+        let mine = self.role(self.me.node); // A witness's log is for nobody else.
         let keepers: Vec<&Peer> = self
             .peers
             .iter()
-            .filter(|(node, _)| self.role(**node) != Role::Witness)
+            .filter(|(node, _)| self.role(**node) != Role::Witness && mine != Role::Witness)
             .map(|(_, peer)| peer)
             .collect();
         let least = |(log, mine): (&LogId, &u64)| {

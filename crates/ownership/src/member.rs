@@ -11,7 +11,7 @@ pub enum Role {
     Member,
     /// Holds everything a little later, and takes over when no member is left: for a far away place.
     Backup,
-    /// Holds nothing and sends nothing: says whom it can hear.
+    /// Holds no alerts and sends nothing: says whom it can hear. It knows the directory and the other nodes.
     Witness,
 }
 

@@ -48,6 +48,12 @@ impl Cluster {
         }
     }
 
+    /// The witnesses that something can be sent to. They take no logs, only what everybody knows of the cluster.
+    pub fn witnesses(&self) -> impl Iterator<Item = NodeId> {
+        let reached = |(node, peer): &(&NodeId, &Peer)| peer.connected && self.role(**node) == Role::Witness;
+        self.peers.iter().filter(reached).map(|(node, _)| *node)
+    }
+
     /// What to send to `to` now, given what we hold and how much of it is durable, and from where on
     /// each log is still kept whole.
     pub fn ship(&mut self, to: NodeId, held: &Vector, durable: &Vector, base: &Vector) -> Vec<Shipment> {

@@ -110,8 +110,8 @@ pub(crate) struct Peer {
     /// How much of each log was handed to its connection.
     pub(crate) sent: Vector,
     pub(crate) connected: bool,
-    /// It holds nothing that we could lack, and takes nothing.
-    pub(crate) witness: bool,
+    /// One of us is a witness: no logs go either way, and neither lacks anything of the other.
+    pub(crate) no_logs: bool,
     /// A snapshot is on its way that holds at least this.
     pub(crate) snapshot: Option<Vector>,
 }
@@ -142,7 +142,7 @@ impl Peer {
             told_held: Vector::new(),
             sent: Vector::new(),
             connected: false,
-            witness: false,
+            no_logs: false,
             snapshot: None,
         }
     }
@@ -264,7 +264,7 @@ impl Peer {
             };
             return self.enter(Condition::Down, because.into(), Some(now));
         }
-        if self.witness {
+        if self.no_logs {
             self.synced = true;
             return self.enter(Condition::Up, "it says whom it hears".into(), Some(now));
         }

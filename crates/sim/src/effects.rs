@@ -93,6 +93,10 @@ impl World {
                     self.send(ix, peer, Lane::Control, Message::Beat(beat));
                 }
                 Effect::Ship { to, shipment } => self.ship(ix, self.ix(to), &shipment),
+                Effect::Brief { to, registers } => {
+                    let peer = self.ix(to);
+                    self.send(ix, peer, Lane::Bulk, Message::Registers(registers));
+                }
                 Effect::Merge { from: _, finished } => {
                     if let Some(parcel) = self.machine_mut(ix).parcel.take() {
                         self.write(ix, Write::Merge(parcel, finished));
@@ -279,6 +283,7 @@ impl World {
                     Err(_) => return, // The transport would end the connection.
                 }
             }
+            Message::Registers(registers) => PeerEvent::Registers(registers),
             Message::Parcel(parcel) => {
                 let snapshot = Box::new(parcel.snapshot());
                 self.tell(|world| format!("{} gets the snapshot of {}", world.name(ix), world.name(from)));

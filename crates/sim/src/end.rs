@@ -7,6 +7,7 @@ use crate::queue::Ms;
 use crate::world::{Plan, World};
 use base::NodeId;
 use dispatch::Dispatch;
+use dispatch::state::State;
 
 /// All that there is to see.
 pub(crate) struct Scene<'a> {
@@ -45,12 +46,30 @@ impl World {
         self.machines.iter().enumerate().filter(keeps).map(|(_, machine)| machine)
     }
 
+    /// Those that hold no logs, and know the cluster and the directory all the same.
+    fn witnesses(&self) -> impl Iterator<Item = &Machine> {
+        let gone = self.dismissed;
+        let belongs = move |(ix, machine): &(usize, &Machine)| machine.witness && gone != Some(*ix);
+        self.machines.iter().enumerate().filter(belongs).map(|(_, machine)| machine)
+    }
+
+    /// What a witness does not know as a keeper does. It may know more where a node was taken out that had told nobody
+    /// else.
+    fn untold(&self, keeper: &Dispatch, witness: &Dispatch) -> Vec<&'static str> {
+        let (keeper, witness) = (keeper.state(), witness.state());
+        let whole = if self.dismissed.is_some() { keeper.join(witness) } else { keeper.clone() };
+        unlike(&whole, witness)
+    }
+
     /// Everything is over on all nodes, and all know the same.
     pub(crate) fn is_settled(&self) -> bool {
         let calm = |machine: &Machine| machine.attempts.is_empty() && machine.disk.queue.is_empty();
         let mut cores = self.keepers().map(|machine| machine.core.as_ref().filter(|_| calm(machine)));
         let Some(Some(first)) = cores.next() else { return false };
-        over(first)
+        self.witnesses().all(|machine| {
+            let core = machine.core.as_ref().filter(|_| calm(machine));
+            core.is_some_and(|core| self.untold(first, core).is_empty())
+        }) && over(first)
             && cores.all(|core| core.is_some_and(|core| over(core) && differences(first, core).is_empty()))
     }
 
@@ -62,6 +81,10 @@ impl World {
             let (Some(first), Some(core)) = (first, &machine.core) else { return "a node is down".into() };
             let rest = if over(core) { String::new() } else { unfinished(core) };
             words.push(format!("{}: {:?} {rest}", machine.letter, differences(first, core)));
+        }
+        for machine in self.witnesses() {
+            let (Some(first), Some(core)) = (first, &machine.core) else { return "a node is down".into() };
+            words.push(format!("{}, a witness: {:?}", machine.letter, self.untold(first, core)));
         }
         words.join("; ")
     }
@@ -82,10 +105,16 @@ fn over(core: &Dispatch) -> bool {
 
 /// What two nodes know differently.
 fn differences(one: &Dispatch, other: &Dispatch) -> Vec<&'static str> {
-    let (one, other) = (one.state(), other.state());
+    let records = one.state().applied == other.state().applied;
+    let pauses = one.state().pauses == other.state().pauses;
+    let parts = [(records, "other records"), (pauses, "other pauses")];
+    let logs = parts.into_iter().filter(|(same, _)| !same).map(|(_, what)| what);
+    logs.chain(unlike(one.state(), other.state())).collect()
+}
+
+/// What of the registers two nodes know differently.
+fn unlike(one: &State, other: &State) -> Vec<&'static str> {
     let parts = [
-        (one.applied == other.applied, "other records"),
-        (one.pauses == other.pauses, "other pauses"),
         (one.duties == other.duties, "other duties"),
         (one.members == other.members, "other members"),
         (one.conduct == other.conduct, "another conduct"),

@@ -6,6 +6,7 @@
 use crate::disk::Row;
 use crate::queue::Ms;
 use base::LogId;
+use dispatch::record::Entry;
 use ownership::{Heartbeat, Hello};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) enum Message {
     Beat(Heartbeat),
     Records { log: LogId, first: u64, rows: Vec<Row> },
     Parcel(Arc<crate::disk::Parcel>),
+    Registers(Vec<Entry>),
 }
 
 /// One of the two streams of a session.

@@ -33,6 +33,7 @@ pub(crate) fn order(what: &str, order: &Order) -> String {
         | Order::SwitchOver { .. }
         | Order::TakeOver { .. }
         | Order::ForcePrimary
+        | Order::Warn { .. }
         | Order::Note { .. } => what.into(),
     }
 }

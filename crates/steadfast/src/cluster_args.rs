@@ -46,7 +46,7 @@ pub(crate) enum Role {
     Member,
     /// Holds everything a little later: for a far away place
     Backup,
-    /// Holds nothing: says whom it can hear
+    /// Holds no alerts: says whom it can hear
     Witness,
 }
 

@@ -364,8 +364,11 @@ fn of_peer(body: NodeBody, seen: &Seen, node: NodeId) -> NodeBody {
     let now = seen.now;
     let since = now.wall.0 - i64::try_from(now.mono.since(peer.since).as_millis()).unwrap_or(0);
     let known = peer.boot.is_some();
-    // A witness holds nothing, and lacks nothing.
-    let holds = known && body.role != Role::Witness.word();
+    // A witness takes no logs, and lacks nothing of them.
+    let witness = |member: &Member| member.role == Role::Witness;
+    let holds = known
+        && body.role != Role::Witness.word()
+        && !seen.view.members.get(&seen.view.me.node).is_some_and(witness);
     let me = seen.view.me;
     let of = |vector: &Vector| vector.get(&me).copied().unwrap_or(0);
     let (state, because) = match holds || !peer.condition.is_alive() {

@@ -360,7 +360,11 @@ impl Turn {
                     }
                 }
                 Effect::Deliver(_) | Effect::Forget { .. } => (),
-                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => (), // Nobody is there.
+                Effect::Hello { .. }
+                | Effect::Beat { .. }
+                | Effect::Ship { .. }
+                | Effect::Brief { .. }
+                | Effect::Merge { .. } => (), // Nobody is there.
             }
         }
         if !records.is_empty() {

@@ -85,7 +85,7 @@ pub(crate) struct Node {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Announced {
     pub(crate) alert: AlertId,
-    notification: NotificationId,
+    pub(crate) notification: NotificationId,
 }
 
 /// A message that a provider was given.
@@ -325,7 +325,7 @@ impl Kept {
                 Effect::Ship { shipment: Shipment::Snapshot, .. } | Effect::Merge { .. } => {
                     unreachable!("every log is kept whole")
                 }
-                Effect::Forget { .. } => (),
+                Effect::Forget { .. } | Effect::Brief { .. } => (), // All are members.
             }
         }
     }

@@ -385,6 +385,7 @@ impl World {
                 return Err(format!("{}: {} is sent again, unmarked", letter(ix), handed.alert));
             }
             self.must_be_new(kept, ix, handed)?;
+            self.must_be_patient(kept, ix, handed)?;
         }
         Ok(())
     }
@@ -483,6 +484,26 @@ impl World {
             return Ok(());
         }
         Err(format!("{} sends {}, and a peer that is level knows that it is done", letter(ix), handed.alert))
+    }
+
+    /// Law 7: nobody hands over what another announced that it hears and that has no outcome yet, if it knows that,
+    /// whatever it knew when it announced the same.
+    fn must_be_patient(&self, kept: &Kept, ix: Ix, handed: &Handed) -> Result<(), Fault> {
+        let announced = Announced { alert: handed.alert, notification: handed.notification };
+        let open =
+            |other: Ix| kept.node(self.nodes[other]).under_way(&announced).map(|intent| (other, intent));
+        for (other, intent) in self.living().filter(|other| *other != ix).filter_map(open) {
+            let knows = kept.node(self.nodes[ix]).rows.contains_key(&intent);
+            if knows && self.knows_as(kept, ix, other, &[Condition::Up, Condition::CatchingUp]) {
+                return Err(format!(
+                    "{} repeats {} while {} sends it",
+                    letter(ix),
+                    handed.alert,
+                    letter(other)
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn are_level(&self, kept: &Kept, one: Ix, other: Ix) -> bool {

@@ -340,7 +340,11 @@ impl Walk {
                 }
                 Effect::Answer { ticket, answer } => self.answer(ticket, &answer),
                 Effect::Forget { alerts, rosters } => self.forget(&alerts, &rosters),
-                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => {
+                Effect::Hello { .. }
+                | Effect::Beat { .. }
+                | Effect::Ship { .. }
+                | Effect::Brief { .. }
+                | Effect::Merge { .. } => {
                     unreachable!("this node is alone")
                 }
             }

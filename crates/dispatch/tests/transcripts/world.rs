@@ -330,7 +330,11 @@ impl World {
                     self.say(format!("answered: {text}"));
                 }
                 Effect::Forget { alerts, rosters } => self.forget(&alerts, &rosters),
-                Effect::Hello { .. } | Effect::Beat { .. } | Effect::Ship { .. } | Effect::Merge { .. } => {
+                Effect::Hello { .. }
+                | Effect::Beat { .. }
+                | Effect::Ship { .. }
+                | Effect::Brief { .. }
+                | Effect::Merge { .. } => {
                     unreachable!("this node is alone")
                 }
             }

@@ -71,7 +71,7 @@ fn without_the_key_of_the_ca_people_are_told_from_thirty_days_before() {
     std::fs::remove_file(folder.path().join(CA_KEY_FILE)).unwrap();
     assert!(certificates.look(now()).troubles.is_empty());
     let troubles = certificates.look(now() + YEAR - 29 * DAY).troubles.join("\n");
-    for part in ["tls/ca.key is missing", "`peer`", "`api`", "expires in 28 day(s)"] {
+    for part in ["tls/ca.key is missing", "`peer`", "`api`", "expires on "] {
         assert!(troubles.contains(part), "{part} is not in {troubles}");
     }
     let troubles = certificates.look(now() + YEAR + DAY).troubles.join("\n");

@@ -131,3 +131,82 @@ fn two_machines_become_one_by_two_commands_and_are_parted_again() {
     has(&south.says(&["cluster", "status"]), &["this node stands alone"]);
     assert!(south.with_recipient("bea", &[]).status.success(), "it changes the directory itself now");
 }
+
+/// Makes a machine a node of the cluster of `first`, and runs it.
+fn admitted(room: &Path, first: &Machine, name: &str, role: &str) -> Machine {
+    let mut machine = Machine::new(room, name);
+    let token = String::from_utf8(first.output(&["token", "create", "--role", role]).stdout);
+    let token = token.expect("it is a text");
+    let admin = first.folder.join("admin.token").display().to_string();
+    let at: Vec<String> = (0..3).map(|_| free_port().to_string()).collect();
+    let places = ["--listen", &at[0], "--ingest", &at[1], "--peers", &at[2], "--admin-token", &admin];
+    machine.says(&[&["join", token.trim(), "--name", name][..], &places].concat());
+    machine.run();
+    machine
+}
+
+/// Asks until the answer has all of these parts.
+fn until_says(machine: &Machine, words: &[&str], parts: &[&str]) {
+    let until = std::time::Instant::now() + crate::site::PATIENCE;
+    loop {
+        let said = machine.says(words);
+        if parts.iter().all(|part| said.contains(part)) {
+            return;
+        }
+        assert!(std::time::Instant::now() < until, "{parts:?} are not in: {said}");
+    }
+}
+
+#[test]
+fn a_witness_knows_people_and_nodes_and_holds_no_alerts() {
+    let room = tempfile::tempdir().expect("there is a temporary folder");
+    let mut north = Machine::new(room.path(), "north");
+    let at: Vec<String> = (0..3).map(|_| free_port().to_string()).collect();
+    north.says(&["init", "--name", "north", "--listen", &at[0], "--ingest", &at[1], "--peers", &at[2]]);
+    north.run();
+    assert!(north.with_recipient("anna", &[]).status.success());
+    let _south = admitted(room.path(), &north, "south", "member");
+    // It runs once its `status` is answered: whoever holds a token of the directory is known there.
+    let tower = admitted(room.path(), &north, "tower", "witness");
+    until_says(
+        &tower,
+        &["cluster", "status"],
+        &["all 3 nodes are up", "north (A)", "south (B)", "tower (C)"],
+    );
+
+    north.says(&["send", "-i", "anna", "-m", "hello"]);
+    let (code, said) = tower.refuses(&["send", "-i", "anna", "-m", "hello"]);
+    assert_eq!(code, 6, "{said}");
+    has(&said, &["this node is a witness and holds no alerts; send to another node of the cluster"]);
+    assert!(!tower.says(&["trail"]).contains("hello"), "what is sent is none of its business");
+
+    let _west = admitted(room.path(), &north, "west", "member");
+    until_says(&tower, &["cluster", "status"], &["all 4 nodes are up", "west (D)"]);
+    assert!(north.with_recipient("ben", &[]).status.success());
+    until_says(&tower, &["directory", "export", "--quiet"], &["recipients.anna", "recipients.ben"]);
+}
+
+#[test]
+fn a_node_that_is_started_again_knows_its_people_before_anything_happens() {
+    const STRANGER: i32 = 4; // The exit code where the token is not known.
+    let room = tempfile::tempdir().expect("there is a temporary folder");
+    let mut north = Machine::new(room.path(), "north");
+    let at: Vec<String> = (0..2).map(|_| free_port().to_string()).collect();
+    north.says(&["init", "--name", "north", "--listen", &at[0], "--ingest", &at[1]]);
+    north.run();
+    for _ in 0..3 {
+        let mut process = north.process.take().expect("it runs");
+        process.kill().expect("it runs");
+        process.wait().expect("it ends");
+        let mut command = north.command(&["run"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        north.process = Some(command.spawn().expect("the program runs"));
+        loop {
+            let done = north.output(&["status"]);
+            assert_ne!(done.status.code(), Some(STRANGER), "{}", String::from_utf8_lossy(&done.stderr));
+            if done.status.success() {
+                break;
+            }
+        }
+    }
+}
