@@ -13,12 +13,14 @@ pub struct Version {
     pub tells_unsynced: bool,
     /// Each record of an `Append` carries its CRC-32.
     pub checks_records: bool,
+    /// Heartbeats say that records are lost, and snapshots which.
+    pub tells_losses: bool,
 }
 
 /// Those that are spoken, the highest first. The next one brings its row, and the last row goes.
 pub const VERSIONS: &[Version] = &[
-    Version { number: 2, tells_unsynced: true, checks_records: true },
-    Version { number: 1, tells_unsynced: false, checks_records: false },
+    Version { number: 2, tells_unsynced: true, checks_records: true, tells_losses: true },
+    Version { number: 1, tells_unsynced: false, checks_records: false, tells_losses: false },
 ];
 
 /// The highest of them.

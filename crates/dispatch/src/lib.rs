@@ -8,7 +8,8 @@
 //! `delivery` (out, and back with an outcome), `acknowledge`, `lapse` (how it ends). What is known lies in
 //! `state`, which changes through records only.
 //!
-//! With peers: `mirror` (what they say, and what it means for what is under way), `adopt` (whose turn it is to
+//! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
+//! may have), `adopt` (whose turn it is to
 //! send), `twin` (the same notice at several nodes), `switch` (what people ask of the cluster). Who is alive
 //! and who holds what is the `ownership` crate's.
 
@@ -29,6 +30,7 @@ pub mod input;
 mod keys;
 mod lane;
 mod lapse;
+mod loss;
 mod mirror;
 mod order;
 mod provider;
@@ -154,6 +156,7 @@ impl Dispatch {
             Input::Report(reports) => self.conclude(now, reports, out),
             Input::Stored { log, upto } => self.stored(log, upto),
             Input::Truncated { base } => self.raise_base(base),
+            Input::Damaged { id } => self.fall_short(id),
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
