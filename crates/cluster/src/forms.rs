@@ -7,7 +7,7 @@ use crate::version::Version;
 use base::time::millis;
 #[cfg(test)]
 use base::{BootId, NodeId};
-use base::{Digest, LogId, Name, Wall};
+use base::{Digest, LogId, Name, RecordId, Wall};
 use ownership::{Heartbeat, Hello, Vector};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -140,6 +140,13 @@ pub(crate) struct BeatForm {
     unsynced_ms: Option<u64>,
     #[serde(default)]
     standby: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    lacks: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Form for BeatForm {
@@ -155,6 +162,7 @@ impl Form for BeatForm {
             ups: beat.ups.iter().map(LogId::to_string).collect(),
             unsynced_ms: version.tells_unsynced.then(|| millis(beat.unsynced)),
             standby: beat.standby,
+            lacks: version.tells_losses && beat.lacks,
         }
     }
 
@@ -169,6 +177,7 @@ impl Form for BeatForm {
             ups: self.ups.iter().map(|log| parse(log)).collect::<Result<_, _>>()?,
             unsynced: Duration::from_millis(unsynced.unwrap_or(0)),
             standby: self.standby,
+            lacks: version.tells_losses && self.lacks,
         })
     }
 }
@@ -179,17 +188,30 @@ pub(crate) struct SnapBeginForm {
     upto: Numbers,
     rows: u64,
     extra: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<String>,
 }
 
 impl Form for SnapBeginForm {
     type Value = SnapBegin;
 
-    fn of(begin: &SnapBegin, _: Version) -> Self {
-        Self { upto: numbers(&begin.upto), rows: begin.rows, extra: begin.extra }
+    fn of(begin: &SnapBegin, version: Version) -> Self {
+        let lost = begin.lost.iter().filter(|_| version.tells_losses);
+        Self {
+            upto: numbers(&begin.upto),
+            rows: begin.rows,
+            extra: begin.extra,
+            lost: lost.map(RecordId::to_string).collect(),
+        }
     }
 
     fn value(self, _: Version) -> Result<SnapBegin, String> {
-        Ok(SnapBegin { upto: vector(&self.upto)?, rows: self.rows, extra: self.extra })
+        Ok(SnapBegin {
+            upto: vector(&self.upto)?,
+            rows: self.rows,
+            extra: self.extra,
+            lost: self.lost.iter().map(|id| parse(id)).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -209,6 +231,7 @@ pub(crate) fn example() -> Hello {
             ups: vec![log(2, 9), log(3, 1)],
             unsynced: Duration::from_millis(12),
             standby: true,
+            lacks: true,
         },
     }
 }

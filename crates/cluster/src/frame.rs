@@ -8,6 +8,7 @@ use crate::forms::{BeatForm, Form, HelloForm, OpenForm, RefusedForm, SnapBeginFo
 use crate::version::Version;
 use base::{BootId, Digest, LogId, NodeId, RecordId};
 use ownership::{Heartbeat, Hello, Vector};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Bytes before the payload of a frame.
@@ -97,6 +98,8 @@ pub struct SnapBegin {
     pub rows: u64,
     /// Bytes of what follows besides records.
     pub extra: u64,
+    /// Records below `upto` that the sender cannot read any more.
+    pub lost: BTreeSet<RecordId>,
 }
 
 /// One message.
@@ -365,7 +368,12 @@ mod tests {
         let body = |text: &str| Arc::from(text.as_bytes());
         let open =
             Open { cluster: Digest([7; 32]), boot: log(), lane: Lane::Bulk, versions: "2 and 1".to_owned() };
-        let begin = SnapBegin { upto: Vector::from([(log(), 9)]), rows: 2, extra: 3 };
+        let begin = SnapBegin {
+            upto: Vector::from([(log(), 9)]),
+            rows: 2,
+            extra: 3,
+            lost: BTreeSet::from([RecordId { log: log(), seq: 4 }]),
+        };
         vec![
             Message::Open(open),
             Message::Welcome,
@@ -392,10 +400,10 @@ mod tests {
     }
 
     #[test]
-    fn version_1_knows_no_unsynced_writes_and_no_checksums() {
+    fn version_1_knows_no_unsynced_writes_no_losses_and_no_checksums() {
         let [two, one] = VERSIONS else { panic!("there are two versions") };
         let beat = example().heartbeat;
-        let old = Heartbeat { unsynced: Duration::ZERO, ..beat.clone() };
+        let old = Heartbeat { unsynced: Duration::ZERO, lacks: false, ..beat.clone() };
         let written = encode(*one, &Message::Beat(beat.clone()));
         assert_eq!(decode(*one, 6, &written), Ok(Message::Beat(old.clone())));
         assert_eq!(decode(*one, 6, &encode(*two, &Message::Beat(beat))), Ok(Message::Beat(old)));

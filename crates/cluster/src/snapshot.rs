@@ -7,6 +7,7 @@ use crate::frame::{FrameError, Message, SnapBegin};
 use base::RecordId;
 use base::limits::PEER_SNAPSHOT_BYTES_MAX;
 use ownership::Vector;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Bytes that one piece aims at: small, so that a slow link shows progress.
@@ -21,6 +22,8 @@ pub struct Snapshot {
     pub rows: Vec<(RecordId, Arc<[u8]>)>,
     /// What outlives alerts (idempotency keys, codes, quotas), as the ledger writes and reads it.
     pub extra: Vec<u8>,
+    /// Records below `upto` that the sender cannot read any more: that they are not among the rows says nothing.
+    pub lost: BTreeSet<RecordId>,
 }
 
 impl Snapshot {
@@ -30,6 +33,7 @@ impl Snapshot {
             upto: self.upto.clone(),
             rows: count(self.rows.len()),
             extra: count(self.extra.len()),
+            lost: self.lost.clone(),
         };
         let end = Message::SnapEnd(begin.rows, self.checksum());
         let rows = Pieces(&self.rows).map(|rows| Message::SnapRows(rows.to_vec()));
@@ -107,6 +111,7 @@ impl Assembly {
             return Err(FrameError::Snapshot("it begins twice"));
         }
         self.snapshot.upto.clone_from(&begin.upto);
+        self.snapshot.lost.clone_from(&begin.lost);
         self.begun = Some(begin);
         Ok(())
     }
@@ -163,6 +168,7 @@ mod tests {
             upto: Vector::from([(log, rows)]),
             rows: (0..rows).map(row).collect(),
             extra: vec![1; 600_000],
+            lost: BTreeSet::from([RecordId { log, seq: 0 }]),
         }
     }
 

@@ -6,6 +6,7 @@
 
 /// One version of the protocol. Two of them are spoken, so that nodes can be upgraded one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of what a version can do is what it is")]
 pub struct Version {
     /// Counts from 1.
     pub number: u8,
@@ -15,12 +16,20 @@ pub struct Version {
     pub checks_records: bool,
     /// Who hears records says how far it has read, so that no more than the way carries is under way.
     pub tells_read: bool,
+    /// Heartbeats say that records are lost, and snapshots which.
+    pub tells_losses: bool,
 }
 
 /// Those that are spoken, the highest first. The next one brings its row, and the last row goes.
 pub const VERSIONS: &[Version] = &[
-    Version { number: 2, tells_unsynced: true, checks_records: true, tells_read: true },
-    Version { number: 1, tells_unsynced: false, checks_records: false, tells_read: false },
+    Version { number: 2, tells_unsynced: true, checks_records: true, tells_read: true, tells_losses: true },
+    Version {
+        number: 1,
+        tells_unsynced: false,
+        checks_records: false,
+        tells_read: false,
+        tells_losses: false,
+    },
 ];
 
 /// The highest of them.

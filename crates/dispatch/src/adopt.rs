@@ -107,10 +107,7 @@ impl Dispatch {
     /// Claims what dead boots left and this node is the one to take.
     pub(crate) fn adopt(&mut self, now: Now, out: &mut Vec<Effect>) {
         let me = self.me;
-        if self.owned.0.keys().all(|(owner, _)| *owner == me)
-            || !self.cluster.may_adopt(now.mono)
-            || !self.active
-        {
+        if self.owned.0.keys().all(|(owner, _)| *owner == me) || !self.may_adopt(now) || !self.active {
             return;
         }
         let mut orphans = BTreeSet::new();
@@ -164,7 +161,7 @@ impl Dispatch {
     }
 
     /// Ranges that hold exactly the orphans of each log: a range that also held an item of a living owner
-    /// would make two nodes send it.
+    /// would make two nodes send it, and one that held an item which is lost here would let nobody send that.
     pub(crate) fn claims(&self, orphans: &BTreeSet<AlertId>) -> Vec<Claim> {
         let mut claims: Vec<Claim> = Vec::new();
         let mut broken = true;
@@ -175,7 +172,9 @@ impl Dispatch {
                 continue;
             }
             match claims.last_mut() {
-                Some(last) if last.log == id.log && !broken => last.upto = id.seq + 1,
+                Some(last) if last.log == id.log && !broken && !self.is_lost(last.log, last.upto..id.seq) => {
+                    last.upto = id.seq + 1;
+                }
                 Some(_) | None => {
                     let epoch = self.state.epoch(id.log) + 1;
                     claims.push(Claim { epoch, log: id.log, from: id.seq, upto: id.seq + 1 });
@@ -279,7 +278,7 @@ impl Dispatch {
     pub(crate) fn take_duties(&mut self, now: Now, out: &mut Vec<Effect>) {
         if self.cluster.is_alone()
             || self.is_bystander()
-            || !self.cluster.may_adopt(now.mono)
+            || !self.may_adopt(now)
             || self.cluster.successor() != self.me.node
         {
             return;

@@ -531,16 +531,17 @@ impl Dispatch {
         // Taken over from another node: the end of its log, which may not have reached us, may tell of a send.
         // And if that node is only silent, it may be on the other side of a cut, and go on as we do. What was on a
         // lost disk of this node only, nobody will ever tell us.
-        if self.is_lost(alert.0.log) {
+        if self.was_on_lost_disk(alert.0.log) {
             return Some(Cause::Takeover);
         }
         let (from, taken) = self.runs.get(&alert)?.taken?;
         let fired_before = matches!(job.purpose, Purpose::Alert(step) if step <= taken);
-        (fired_before || self.is_lost(from) || self.cluster.may_live(from)).then_some(Cause::Takeover)
+        (fired_before || self.was_on_lost_disk(from) || self.cluster.may_live(from))
+            .then_some(Cause::Takeover)
     }
 
     /// A log that this node wrote to a disk that is gone.
-    fn is_lost(&self, log: LogId) -> bool {
+    fn was_on_lost_disk(&self, log: LogId) -> bool {
         log.node == self.me.node && log != self.me && !self.kept.contains(&log)
     }
 }

@@ -182,6 +182,11 @@ pub enum Input {
         /// Each with the first place that is kept.
         base: Vector,
     },
+    /// A record of our ledger that was to be sent to a peer cannot be read any more.
+    Damaged {
+        /// Which.
+        id: RecordId,
+    },
     /// Something about a peer.
     Peer {
         /// Which.

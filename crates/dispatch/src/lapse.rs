@@ -167,6 +167,9 @@ impl Dispatch {
 
     /// Lets go of rosters that no open alert and no binding refers to.
     pub(crate) fn forget_rosters(&mut self, now: Now, out: &mut Vec<Effect>) {
+        if !self.state.lost.is_empty() {
+            return; // A lost acceptance may refer to any of them.
+        }
         let mut needed: BTreeSet<Digest> = self.state.open.values().map(|open| open.alert.roster).collect();
         needed.extend(self.bindings.values().map(|roster| roster.id));
         let unneeded: Vec<Digest> =

@@ -8,9 +8,10 @@
 //! `delivery` (out, and back with an outcome), `acknowledge`, `lapse` (how it ends). What is known lies in
 //! `state`, which changes through records only.
 //!
-//! With peers: `mirror` (what they say, and what it means for what is under way), `adopt` (whose turn it is to
-//! send), `twin` (the same notice at several nodes), `switch` (what people ask of the cluster), `witness` (what a
-//! node knows that holds no alerts). Who is alive and who holds what is the `ownership` crate's.
+//! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
+//! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
+//! ask of the cluster), `witness` (what a node knows that holds no alerts). Who is alive and who holds what is the
+//! `ownership` crate's.
 
 mod acknowledge;
 mod adopt;
@@ -29,6 +30,7 @@ pub mod input;
 mod keys;
 mod lane;
 mod lapse;
+mod loss;
 mod mirror;
 mod order;
 mod provider;
@@ -159,6 +161,7 @@ impl Dispatch {
             Input::Report(reports) => self.conclude(now, reports, out),
             Input::Stored { log, upto } => self.stored(log, upto),
             Input::Truncated { base } => self.raise_base(base),
+            Input::Damaged { id } => self.fall_short(id),
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),

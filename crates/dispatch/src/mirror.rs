@@ -92,7 +92,13 @@ impl Dispatch {
 
     fn heartbeat(&mut self, now: Now, to: NodeId, whole: bool) -> Heartbeat {
         let unsynced = self.keepalive.unsynced.map_or(Duration::ZERO, |(_, since)| now.mono.since(since));
-        let own = Own { durable: &self.durable, held: &self.state.applied, unsynced, standby: !self.active };
+        let own = Own {
+            durable: &self.durable,
+            held: &self.state.applied,
+            unsynced,
+            standby: !self.active,
+            lacks: !self.state.lost.is_empty(),
+        };
         self.cluster.heartbeat(now.mono, now.wall, to, own, whole)
     }
 
@@ -238,7 +244,7 @@ impl Dispatch {
             let into = self.state.target(alert);
             if into != alert {
                 self.merged(now, alert, into, out);
-            } else if !self.state.open.contains_key(&alert) && self.state.applied(alert.0.log) > alert.0.seq {
+            } else if !self.state.open.contains_key(&alert) && self.state.knows(alert.0) {
                 self.withdraw(alert, |_| true);
                 self.drop_run(alert);
             }
@@ -445,7 +451,9 @@ impl Dispatch {
     fn take_snapshot(&mut self, now: Now, from: NodeId, snapshot: Snapshot, out: &mut Vec<Effect>) {
         let Snapshot { state, keys } = snapshot;
         let unknown_of_ours = state.applied(self.me) > self.state.applied(self.me);
-        if unknown_of_ours || holds(&self.state.applied, &state.applied) || self.is_bystander() {
+        let old = holds(&self.state.applied, &state.applied) && !self.is_help(&state);
+        if unknown_of_ours || old || self.is_bystander() {
+            self.cluster.note_snapshot(from, false);
             return;
         }
         for log in state.applied.keys() {
@@ -462,6 +470,7 @@ impl Dispatch {
             self.state.open.keys().copied().filter(|alert| !joined.open.contains_key(alert)).collect();
         self.briefing.raise(&joined.applied);
         let before = std::mem::replace(&mut self.state, joined);
+        self.tell_of_help(now, from, &before.lost, out);
         // A twin is not finished before the alert that it became part of: its records say that it did.
         let over = gone.iter().copied().filter(|alert| !self.state.merged.contains_key(alert));
         out.push(Effect::Merge { from, finished: over.collect() });
@@ -478,7 +487,7 @@ impl Dispatch {
         self.enrol(now);
     }
 
-    /// Sets up what is under way for alerts that a snapshot brought or changed.
+    /// Sets up what is under way for alerts that a snapshot brought or changed, or whose people it brought.
     fn rebuild(
         &mut self,
         now: Now,
@@ -489,9 +498,10 @@ impl Dispatch {
             .state
             .open
             .iter()
-            .filter(|(alert, open)| before.get(alert) != Some(open))
+            .filter(|(alert, open)| before.get(alert) != Some(open) || !self.runs.contains_key(alert))
             .map(|(alert, open)| (*alert, open.at, Arc::clone(&open.alert)))
             .collect();
+        let mut back = Vec::new();
         for (alert, at, bound) in changed {
             if self.runs.contains_key(&alert) {
                 self.backdate(now, alert);
@@ -502,6 +512,7 @@ impl Dispatch {
             } else if self.state.rosters.contains_key(&bound.roster) {
                 self.met(now, alert, at, out);
                 self.backdate(now, alert);
+                back.push(alert);
             } else {
                 self.tell_of_lost(now, &[bound.code], out);
             }
@@ -510,6 +521,7 @@ impl Dispatch {
         for alert in self.runs.keys().copied().collect::<Vec<_>>() {
             self.reassess(now, alert);
         }
+        self.resume_ours(now, back, out);
     }
 
     /// Looks at an alert's facts again: who acknowledged, whether it is over, when its next step is due.

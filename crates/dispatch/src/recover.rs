@@ -58,6 +58,11 @@ impl Dispatch {
         out: &mut Vec<Effect>,
     ) -> Self {
         let mut codes_past = past.codes;
+        let mut keys_past = past.keys;
+        // To who asks again nothing is promised that nobody may have any more.
+        keys_past.retain(|key| !state.lost.contains(&key.alert.0));
+        // What a boot of ours began to send may be among what is lost.
+        let kept = |log: &LogId| log.node == identity.log.node && state.lost.is_empty();
         let ours = state.open.values().filter(|open| open.alert.code.letter == identity.letter);
         codes_past.extend(ours.map(|open| (open.at, open.alert.code.number)));
         let mut core = Self {
@@ -65,7 +70,7 @@ impl Dispatch {
             next: 0,
             durable: state.applied.clone(),
             base: past.base,
-            kept: state.applied.keys().copied().filter(|log| log.node == identity.log.node).collect(),
+            kept: state.applied.keys().copied().filter(kept).collect(),
             cluster: Cluster::new(identity.log, settings.cluster, settings.rules, now.mono),
             keepalive: Keepalive::default(),
             briefing: Briefing::default(),
@@ -89,7 +94,7 @@ impl Dispatch {
             marks: BTreeMap::new(),
             open_codes: BTreeMap::new(),
             codes: Codes::new(identity.letter, &codes_past),
-            keys: Keys::new(&past.keys, now),
+            keys: Keys::new(&keys_past, now),
             bindings: BTreeMap::new(),
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
@@ -106,6 +111,7 @@ impl Dispatch {
         }
         core.enrol(now);
         core.append(now, Record::Start { version: identity.version, because: identity.because }, out);
+        core.tell_of_losses(now, out);
         core.go_on(now, out);
         core.advance(now, out);
         core.ship(out);

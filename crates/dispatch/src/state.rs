@@ -3,7 +3,8 @@
 //! Everything durable changes here and nowhere else, for our own, a peer's and replayed records alike.
 //! `applied` counts how much of each log has been folded in. An alert that is absent although its `Accept`
 //! is covered by `applied` is finished: no tombstones, nothing to collect, and a stale copy cannot bring a
-//! finished alert back. Facts about an alert that has not been seen yet wait in `early`.
+//! finished alert back. Facts about an alert that has not been seen yet wait in `early`. A record that cannot be
+//! read any more leaves a place in `lost`, which counts as not seen: somebody else may still have it.
 //!
 //! Any interleaving that keeps each log's own order folds to the same state, and [`State::join`] is
 //! commutative, associative and idempotent; `tests/laws.rs` holds both.
@@ -93,6 +94,8 @@ pub struct Facts {
     pub fired: BTreeMap<StepKey, Fired>,
     /// The notifications that were tried.
     pub sent: BTreeMap<NotificationId, Sent>,
+    /// Outcomes of attempts whose `Intent` is not known: it is lost, and may come back.
+    pub orphans: BTreeMap<(NotificationId, RecordId), Outcome>,
     /// Who acknowledged.
     pub acks: BTreeMap<RecordId, Acknowledgement>,
     /// What was said.
@@ -134,6 +137,10 @@ impl Facts {
                 Some(mine) => mine.merge(sent),
                 None => drop(self.sent.insert(*id, sent.clone())),
             }
+        }
+        let orphans = std::mem::take(&mut self.orphans);
+        for ((notification, intent), outcome) in orphans.iter().chain(&other.orphans) {
+            self.conclude(*notification, *intent, outcome);
         }
         self.acks.extend(other.acks.iter().map(|(id, ack)| (*id, ack.clone())));
         self.comments.extend(other.comments.iter().map(|(id, comment)| (*id, comment.clone())));
@@ -205,7 +212,8 @@ impl Facts {
     }
 
     fn intend(&mut self, intent: RecordId, send: &Send) {
-        let attempt = Attempt { intent, provider: send.provider.clone(), outcome: None };
+        let outcome = self.orphans.remove(&(send.notification, intent));
+        let attempt = Attempt { intent, provider: send.provider.clone(), outcome };
         self.sent
             .entry(send.notification)
             .or_insert_with(|| Sent {
@@ -217,15 +225,18 @@ impl Facts {
             .note(&attempt);
     }
 
-    /// An outcome follows its intent in the same log, so the attempt is there; an outcome for an attempt
-    /// that is not says nothing and is passed over.
+    /// An outcome follows its intent in the same log, so the attempt is there, unless the intent is lost.
     fn conclude(&mut self, notification: NotificationId, intent: RecordId, outcome: &Outcome) {
-        let Some(sent) = self.sent.get_mut(&notification) else { return };
-        if let Ok(at) = sent.attempts.binary_search_by_key(&intent, |mine| mine.intent)
-            && let Some(attempt) = sent.attempts.get_mut(at)
-            && attempt.outcome.as_ref() < Some(outcome)
-        {
-            attempt.outcome = Some(outcome.clone());
+        let attempt = self.sent.get_mut(&notification).and_then(|sent| {
+            let at = sent.attempts.binary_search_by_key(&intent, |mine| mine.intent).ok()?;
+            sent.attempts.get_mut(at)
+        });
+        let known = match attempt {
+            Some(attempt) => attempt.outcome.get_or_insert_with(|| outcome.clone()),
+            None => self.orphans.entry((notification, intent)).or_insert_with(|| outcome.clone()),
+        };
+        if *known < *outcome {
+            known.clone_from(outcome);
         }
     }
 }
@@ -264,6 +275,8 @@ pub struct Pause {
 pub struct State {
     /// How many records of each log are folded in.
     pub applied: BTreeMap<LogId, u64>,
+    /// Places below `applied` whose records are not known here: they could not be read any more.
+    pub lost: BTreeSet<RecordId>,
     /// The alerts that are not finished.
     pub open: BTreeMap<AlertId, Open>,
     /// Facts about alerts whose `Accept` has not been seen.
@@ -333,7 +346,19 @@ impl State {
         self.early.remove(&AlertId(id));
         self.early_closed.remove(&AlertId(id));
         self.early_resumed.remove(&id);
+        self.lost.remove(&id);
         Ok(())
+    }
+
+    /// Whether the record at that place was folded in, here or by whom we joined with.
+    pub fn knows(&self, id: RecordId) -> bool {
+        id.seq < self.applied(id.log) && !self.lost.contains(&id)
+    }
+
+    /// Says that these records cannot be read. For recovery, before [`State::recover`] is told of the others: what
+    /// those say about an alert whose acceptance is lost would else be taken for words about a finished one.
+    pub fn lose(&mut self, places: impl IntoIterator<Item = RecordId>) {
+        self.lost.extend(places);
     }
 
     /// Passes over the next record of a log, which cannot be folded in.
@@ -382,7 +407,7 @@ impl State {
                 for (pause, since) in pauses {
                     self.pauses.remove(pause);
                     self.paused.insert((*pause, *since, entry.at));
-                    if pause.seq >= self.applied(pause.log) {
+                    if self.unseen(*pause) {
                         self.early_resumed.insert(*pause);
                     }
                 }
@@ -553,7 +578,7 @@ impl State {
         let alert = self.target(alert);
         if let Some(open) = self.open.get_mut(&alert) {
             open.facts.apply(id, entry.at, &entry.record);
-        } else if alert.0.seq >= self.applied(alert.0.log) && !self.early_closed.contains(&alert) {
+        } else if self.unseen(alert.0) && !self.early_closed.contains(&alert) {
             // Without this a fact that overtakes its alert's `Accept` would be lost, and somebody paged
             // after their acknowledgement.
             self.early.entry(alert).or_default().apply(id, entry.at, &entry.record);
@@ -569,6 +594,9 @@ impl State {
             let slot = joined.applied.entry(*log).or_default();
             *slot = (*slot).max(*upto);
         }
+        let lost = self.lost.union(&other.lost).copied();
+        let unknown = |id: &RecordId| joined.unseen(*id) || !self.knows(*id) && !other.knows(*id);
+        joined.lost = lost.filter(unknown).collect();
         joined.early_closed = self.early_closed.union(&other.early_closed).copied().collect();
         joined.paused = self.paused.union(&other.paused).copied().collect();
         joined.early_resumed = self.early_resumed.union(&other.early_resumed).copied().collect();
@@ -618,8 +646,10 @@ impl State {
             self.rosters.entry(*id).or_insert_with(|| Arc::clone(roster));
         }
         for (id, logs) in &mine.roster_logs {
-            // Who has seen more of a log knows whether it still refers to a roster.
-            let logs = logs.iter().filter(|log| mine.applied(**log) >= theirs.applied(**log));
+            // Who has seen more of a log knows whether it still refers to a roster. Where a record is lost that may
+            // have said so the roster is kept: too long does no harm.
+            let knows_less = |log: &LogId| mine.applied(*log) < theirs.applied(*log) && !theirs.lacks(*log);
+            let logs = logs.iter().filter(|log| !knows_less(log));
             let mut logs = logs.copied().peekable();
             if logs.peek().is_some() {
                 self.roster_logs.entry(*id).or_default().extend(logs);
@@ -641,7 +671,12 @@ impl State {
     }
 
     fn unseen(&self, id: RecordId) -> bool {
-        id.seq >= self.applied(id.log)
+        !self.knows(id)
+    }
+
+    /// Some record of that log is lost.
+    fn lacks(&self, log: LogId) -> bool {
+        self.lost.range(RecordId { log, seq: 0 }..=RecordId { log, seq: u64::MAX }).next().is_some()
     }
 
     /// Early facts meet the alerts that are there by now; those whose alert is finished go.
@@ -656,8 +691,9 @@ impl State {
         let over: Vec<AlertId> =
             self.merged.values().map(|(_, into)| *into).filter(|into| self.is_finished(*into)).collect();
         self.merged.retain(|_, (_, into)| !over.contains(into));
-        let applied = &self.applied;
-        let unseen = |id: &RecordId| id.seq >= applied.get(&id.log).copied().unwrap_or(0);
+        let (applied, lost) = (&self.applied, &self.lost);
+        let unseen =
+            |id: &RecordId| id.seq >= applied.get(&id.log).copied().unwrap_or(0) || lost.contains(id);
         self.early_closed.retain(|id| unseen(&id.0));
         self.early_resumed.retain(unseen);
     }

@@ -90,7 +90,7 @@ impl Dispatch {
         known.is_some_and(|known| {
             let id = known.alert;
             let open = self.state.open.contains_key(&self.state.target(id));
-            id != alert && !open && self.state.applied(id.0.log) > id.0.seq
+            id != alert && !open && self.state.knows(id.0)
         })
     }
 

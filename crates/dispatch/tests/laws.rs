@@ -259,6 +259,34 @@ fn turns() -> impl Strategy<Value = Vec<usize>> {
     prop::collection::vec(0..WRITERS, 0..60)
 }
 
+/// The same of a node whose disk lost some records.
+fn fold_without(logs: &Logs, cut: Cut, lost: &BTreeSet<RecordId>) -> State {
+    let mut state = State::default();
+    let known = |id: &RecordId| (0..WRITERS).any(|of| log(of) == id.log && id.seq < cut[of] as u64);
+    state.lose(lost.iter().copied().filter(known));
+    for writer in 0..WRITERS {
+        for place in (0..cut[writer]).filter(|place| !lost.contains(&id(writer, *place))) {
+            state.recover(id(writer, place), &logs[writer][place]);
+        }
+    }
+    for writer in (0..WRITERS).filter(|writer| cut[*writer] > 0) {
+        state.cover(log(writer), cut[writer] as u64);
+    }
+    state
+}
+
+fn losses() -> impl Strategy<Value = BTreeSet<RecordId>> {
+    let place = (0..WRITERS, 0usize..14).prop_map(|(writer, place)| id(writer, place));
+    prop::collection::btree_set(place, 0..6)
+}
+
+/// A state without what it keeps for the sake of lost records only: it may know too late that a log does not refer to
+/// a roster any more.
+fn without_roster_logs(mut state: State) -> State {
+    state.roster_logs.clear();
+    state
+}
+
 /// The alerts that some record closes.
 fn finished(logs: &Logs) -> BTreeSet<AlertId> {
     let closed = logs
@@ -326,6 +354,58 @@ proptest! {
             last.apply(next, entry).expect("it is the next of the joined state too");
             prop_assert_eq!(first.join(&theirs), last);
         }
+    }
+
+    #[test]
+    fn joining_states_with_losses_is_commutative_associative_and_idempotent(
+        seeds in seeds(), cuts in [shares(), shares(), shares()], lost in [losses(), losses(), losses()],
+    ) {
+        let logs = logs(&seeds);
+        let [a, b, c] = std::array::from_fn(|at| fold_without(&logs, cut(&logs, cuts[at]), &lost[at]));
+        prop_assert_eq!(a.join(&b), b.join(&a));
+        let (one, other) = (a.join(&b).join(&c), a.join(&b.join(&c)));
+        prop_assert_eq!(without_roster_logs(one), without_roster_logs(other));
+        prop_assert_eq!(&a.join(&a), &a);
+        prop_assert_eq!(a.join(&b).join(&b), a.join(&b));
+        prop_assert_eq!(a.join(&State::default()), a);
+    }
+
+    #[test]
+    fn who_has_seen_as_much_and_lost_nothing_makes_all_losses_good(
+        seeds in seeds(), cut_at in shares(), lost in losses(),
+    ) {
+        let logs = logs(&seeds);
+        let cut = cut(&logs, cut_at);
+        let whole = fold(&logs, cut, &[]);
+        let joined = fold_without(&logs, cut, &lost).join(&whole);
+        prop_assert!(joined.lost.is_empty(), "{:?}", joined.lost);
+        for (roster, kept) in &whole.roster_logs {
+            prop_assert!(joined.roster_logs.get(roster).is_some_and(|logs| logs.is_superset(kept)));
+        }
+        prop_assert_eq!(without_roster_logs(joined), without_roster_logs(whole));
+    }
+
+    #[test]
+    fn what_two_nodes_lost_in_different_places_they_know_together(
+        seeds in seeds(), a in shares(), b in shares(), lost in losses(),
+    ) {
+        let logs = logs(&seeds);
+        let (a, b) = (cut(&logs, a), cut(&logs, b));
+        let both = std::array::from_fn(|writer| a[writer].max(b[writer]));
+        // Every second one is lost here, the others there.
+        let here = lost.iter().copied().step_by(2).collect();
+        let there = lost.iter().copied().skip(1).step_by(2).collect();
+        let joined = fold_without(&logs, a, &here).join(&fold_without(&logs, b, &there));
+        // What one lost beyond the end of the other is known to nobody.
+        let within = |id: &RecordId, cut: Cut| (0..WRITERS).any(|of| log(of) == id.log && id.seq < cut[of] as u64);
+        let unknown = lost.iter().copied().filter(|id| {
+            let known = within(id, a) && !here.contains(id) || within(id, b) && !there.contains(id);
+            within(id, both) && !known
+        });
+        let unknown: BTreeSet<RecordId> = unknown.collect();
+        prop_assert_eq!(&joined.lost, &unknown);
+        let expected = fold_without(&logs, both, &unknown);
+        prop_assert_eq!(without_roster_logs(joined), without_roster_logs(expected));
     }
 
     #[test]

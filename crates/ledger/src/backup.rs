@@ -163,7 +163,7 @@ pub struct Report {
     pub upto: BTreeMap<LogId, u64>,
     /// Records that cannot be read, and why.
     pub poisoned: Vec<(RecordId, String)>,
-    /// Records that earlier starts put aside.
+    /// Records that earlier starts put aside, or that a peer's snapshot lacked, and that nobody has made good since.
     pub quarantined: u64,
     /// What else is wrong, one sentence each.
     pub problems: Vec<String>,

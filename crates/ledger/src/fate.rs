@@ -31,17 +31,24 @@ pub(crate) struct Fates {
     /// The smallest twins of those that are over, and of those of which one may still come.
     over_twins: BTreeSet<AlertId>,
     awaited_twins: BTreeSet<AlertId>,
+    /// Places whose records cannot be read: if one was an `Accept`, it may still come, from a peer.
+    lost: BTreeSet<RecordId>,
 }
 
 impl Fates {
-    /// These are known to be over.
-    pub(crate) fn new(over: BTreeSet<AlertId>) -> Self {
-        Self { over, ..Self::default() }
+    /// These are known to be over, and those records are lost.
+    pub(crate) fn new(over: BTreeSet<AlertId>, lost: BTreeSet<RecordId>) -> Self {
+        Self { over, lost, ..Self::default() }
     }
 
-    /// The `Accept` of this one is not lost, although it cannot be read.
-    pub(crate) fn spare(&mut self, id: RecordId) {
-        self.accepted.insert(AlertId(id));
+    /// This record turns out to be lost as well.
+    pub(crate) fn lose(&mut self, id: RecordId) {
+        self.lost.insert(id);
+    }
+
+    /// The records that are lost.
+    pub(crate) fn lost(&self) -> &BTreeSet<RecordId> {
+        &self.lost
     }
 
     /// Takes a record in.
@@ -63,7 +70,7 @@ impl Fates {
         let all: BTreeSet<AlertId> = self.twins.iter().flat_map(|(one, other)| [*one, *other]).collect();
         for alert in all {
             let smallest = self.smallest(alert);
-            if !covered(alert, upto) {
+            if !self.covers(alert, upto) {
                 self.awaited_twins.insert(smallest);
             } else if !self.accepted.contains(&alert) {
                 self.over_twins.insert(smallest);
@@ -78,7 +85,7 @@ impl Fates {
     pub(crate) fn of(&self, alert: AlertId, upto: &BTreeMap<LogId, u64>) -> Fate {
         let smallest = self.smallest(alert);
         let gone = self.over.contains(&alert) || !self.accepted.contains(&alert);
-        if !covered(alert, upto) {
+        if !self.covers(alert, upto) {
             Fate::Unseen
         } else if !gone && !self.over_twins.contains(&smallest) {
             Fate::Pending
@@ -89,6 +96,10 @@ impl Fates {
         }
     }
 
+    fn covers(&self, alert: AlertId, upto: &BTreeMap<LogId, u64>) -> bool {
+        alert.0.seq < upto.get(&alert.0.log).copied().unwrap_or(0) && !self.lost.contains(&alert.0)
+    }
+
     /// The one that stands for `alert` and its twins.
     fn smallest(&self, mut alert: AlertId) -> AlertId {
         while let Some(smaller) = self.twins.get(&alert) {
@@ -96,8 +107,4 @@ impl Fates {
         }
         alert
     }
-}
-
-fn covered(alert: AlertId, upto: &BTreeMap<LogId, u64>) -> bool {
-    alert.0.seq < upto.get(&alert.0.log).copied().unwrap_or(0)
 }

@@ -161,6 +161,11 @@ impl Forgetting {
         }
     }
 
+    /// Those of which there are records.
+    pub(crate) fn of(&self, alerts: Vec<AlertId>) -> Vec<AlertId> {
+        alerts.into_iter().filter(|alert| self.known.contains_key(alert)).collect()
+    }
+
     /// Lets an alert wait to be deleted once that can do no harm, and the twins that wait for it.
     fn line_up(&mut self, store: &Store, alert: AlertId, needs: &Needs) {
         let mut next = vec![alert];

@@ -53,7 +53,7 @@ use dispatch::record::Entry;
 use forget::{Forgetting, Peers};
 use lock::Lock;
 use reserve::Reserve;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,6 +94,8 @@ pub struct Incoming {
     pub rows: Vec<Stored>,
     /// [`Snapshot::extra`], as it came.
     pub extra: Vec<u8>,
+    /// The records that were lost there as well.
+    pub lost: BTreeSet<RecordId>,
 }
 
 impl Incoming {
@@ -244,7 +246,8 @@ impl Ledger {
     }
 
     /// Takes over a peer's snapshot: its rows beyond the ends of our logs, how far its logs go, and what outlives
-    /// alerts; all of it or nothing. `finished` are the alerts that it says are over, by what the core makes of
+    /// alerts; all of it or nothing. Of records that are lost here it takes the rows, or that they are not needed any
+    /// more. `finished` are the alerts that it says are over, by what the core makes of
     /// it; their records go. `Stored` is told of each log that reaches further.
     ///
     /// Nothing is taken over about the log of this boot. Taking the same twice changes nothing.

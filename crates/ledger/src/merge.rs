@@ -10,6 +10,9 @@ use base::{AlertId, LogId, RecordId, Wall};
 use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Why a record is in quarantine that never was here.
+const LOST_THERE: &str = "the peer that sent the rest could not read it";
+
 /// What a merge changed.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
@@ -17,6 +20,8 @@ pub(crate) struct Merged {
     pub(crate) raised: Vec<(LogId, u64)>,
     /// Logs of which earlier records are missing now.
     pub(crate) truncated: Vec<(LogId, u64)>,
+    /// Alerts whose lost `Accept` turns out not to be needed any more.
+    pub(crate) over: Vec<AlertId>,
 }
 
 /// A snapshot as far as it says something new.
@@ -26,8 +31,12 @@ pub(crate) struct News {
     named: BTreeSet<AlertId>,
     /// Where each log that jumps stands here, and where there.
     jumps: BTreeMap<LogId, (u64, u64)>,
-    /// The rows between.
+    /// The rows between, and those that were lost here.
     rows: BTreeMap<RecordId, Row>,
+    /// Records lost here of which the snapshot knows: they are among the rows, or are not needed.
+    found: BTreeSet<RecordId>,
+    /// Records between that were lost there.
+    lost: BTreeSet<RecordId>,
     extra: Vec<u8>,
     /// The latest time that a row was written at: no clock is read here.
     at: Wall,
@@ -39,16 +48,22 @@ impl News {
         let here = |log: &LogId| store.logs.get(log).map_or(0, |mark| mark.upto);
         let jump = |(log, upto): (LogId, u64)| (log, (here(&log), upto));
         let grown = |(log, (from, upto)): &(LogId, (u64, u64))| *log != me && from < upto;
-        let jumps: BTreeMap<_, _> = incoming.upto.into_iter().map(jump).filter(grown).collect();
-        let missing = |stored: &Stored| {
-            jumps.get(&stored.id.log).is_some_and(|(from, upto)| (*from..*upto).contains(&stored.id.seq))
+        let jumps: BTreeMap<_, _> = incoming.upto.clone().into_iter().map(jump).filter(grown).collect();
+        let known = |id: &RecordId| {
+            let covered = incoming.upto.get(&id.log).is_some_and(|upto| id.seq < *upto);
+            covered && !incoming.lost.contains(id)
         };
+        let found: BTreeSet<RecordId> = store.lost.iter().copied().filter(known).collect();
+        let between =
+            |id: &RecordId| jumps.get(&id.log).is_some_and(|(from, upto)| (*from..*upto).contains(&id.seq));
+        let missing = |stored: &Stored| between(&stored.id) || found.contains(&stored.id);
+        let lost = incoming.lost.iter().copied().filter(between).collect();
         let about = |stored: &Stored| stored.entry.record.alert(stored.id);
         let named = incoming.rows.iter().filter_map(about).collect();
         let at = incoming.rows.iter().map(|stored| stored.entry.at).max().unwrap_or(Wall(0));
         let rows = incoming.rows.into_iter().filter(missing);
         let rows = rows.map(|stored| (stored.id, Row::from(stored))).collect();
-        Self { named, jumps, rows, extra: incoming.extra, at }
+        Self { named, jumps, rows, found, lost, extra: incoming.extra, at }
     }
 }
 
@@ -71,6 +86,16 @@ impl Store {
             };
             insert_body(&transaction, key, alert, row)?;
         }
+        for id in &news.found {
+            transaction
+                .prepare_cached("DELETE FROM quarantine WHERE node = ?1 AND boot = ?2 AND seq = ?3")?
+                .execute(params![id.log.node.0, bits(id.log.boot.0), bits(id.seq)])?;
+        }
+        for id in &news.lost {
+            transaction
+                .prepare_cached("INSERT INTO quarantine VALUES (?1, ?2, ?3, 0, x'', ?4)")?
+                .execute(params![id.log.node.0, bits(id.log.boot.0), bits(id.seq), LOST_THERE])?;
+        }
         for (log, (from, upto)) in &news.jumps {
             let key = key_of(&transaction, &self.logs, &mut changed, *log)?;
             let known = self.logs.get(log).copied().unwrap_or_else(|| Mark::new(key));
@@ -92,6 +117,10 @@ impl Store {
         transaction.commit()?;
         self.logs = logs;
         self.finished.extend(finished);
+        self.lost.retain(|id| !news.found.contains(id));
+        self.lost.extend(&news.lost);
+        merged.over =
+            news.found.iter().filter(|id| !news.rows.contains_key(id)).map(|id| AlertId(*id)).collect();
         Ok(merged)
     }
 }

@@ -11,7 +11,7 @@ use crate::standing::{ALL, Standing};
 use crate::store::{bits, unbits, vector};
 use base::{Digest, LogId, RecordId};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use thiserror::Error;
 
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub rows: Vec<(RecordId, Vec<u8>)>,
     /// What outlives alerts: for [`crate::Incoming::extra`] and nobody else to read.
     pub extra: Vec<u8>,
+    /// Records below `upto` that cannot be read here: whether they are needed is not known.
+    pub lost: BTreeSet<RecordId>,
 }
 
 /// Why records cannot be read.
@@ -51,7 +53,7 @@ pub enum ReadError {
         /// The first that is not there.
         upto: u64,
     },
-    /// A record is not what was written. Remedy: a restart puts it aside; a peer has it.
+    /// A record is not what was written. Remedy: a snapshot, which names it; a restart fetches it from a peer.
     #[error("record {id} cannot be read: {why}")]
     Damaged {
         /// Which.
@@ -127,11 +129,11 @@ impl Reader {
         if range.is_empty() { Err(ReadError::Ahead { log, upto: end }) } else { Ok(range) }
     }
 
-    /// Everything that is needed, as of now. It takes time and memory with the number of open alerts.
+    /// Everything that is needed, as of now. It takes time and memory with the number of open alerts. A record that
+    /// is damaged is named, because what a snapshot leaves out is taken for finished.
     ///
     /// # Errors
-    /// [`ReadError`]; also where a single record is damaged, because what a snapshot leaves out is taken for
-    /// finished.
+    /// [`ReadError`].
     pub fn snapshot(&self) -> Result<Snapshot, ReadError> {
         let moment = self.db.unchecked_transaction()?;
         let standing = Standing::survey(&moment)?;
@@ -144,6 +146,7 @@ impl Reader {
                 snapshot.rows.push((seen.id, row.get_ref(4)?.as_blob().unwrap_or_default().to_vec()));
             }
         }
+        snapshot.lost.clone_from(standing.lost());
         snapshot.upto = standing.upto;
         Ok(snapshot)
     }
@@ -166,6 +169,9 @@ impl Reader {
     pub fn digest(&self) -> Result<(BTreeMap<LogId, u64>, Digest), ReadError> {
         let moment = self.db.unchecked_transaction()?;
         let standing = Standing::survey(&moment)?;
+        if let Some((id, why)) = standing.damaged.clone() {
+            return Err(ReadError::Damaged { id, why });
+        }
         let digest = standing.digest();
         Ok((standing.upto, digest))
     }

@@ -34,6 +34,8 @@ pub struct Recovered {
     pub quota: Vec<Spent>,
     /// Records that could not be read and were put aside, with the reason.
     pub poisoned: Vec<(RecordId, String)>,
+    /// Those, and those of earlier starts that no peer has made good since: what they said counts as not seen.
+    pub lost: BTreeSet<RecordId>,
     /// The latest time that this node wrote anything at; none for a new ledger.
     pub last_wall: Option<Wall>,
     /// The history was damaged and was put aside: it starts again with the alerts that are left.
@@ -127,6 +129,7 @@ pub(crate) fn recover(store: &mut Store, me: LogId, clean: bool) -> Result<Recov
         base: store.logs.iter().map(|(log, mark)| (*log, mark.base)).collect(),
         quota: quota(&store.db).map_err(failed)?,
         poisoned: bad.into_iter().map(|bad| (bad.id, bad.why)).collect(),
+        lost: store.lost.clone(),
         history_lost: None,
         missing: Vec::new(),
         records,
@@ -192,6 +195,7 @@ fn set_aside(store: &mut Store, bad: &[Bad]) -> rusqlite::Result<()> {
     raise(&transaction, &store.logs, &gone)?;
     transaction.commit()?;
     store.logs = logs(&store.db)?;
+    store.lost.extend(bad.iter().map(|bad| bad.id));
     Ok(())
 }
 
@@ -252,12 +256,11 @@ fn quota(db: &Connection) -> rusqlite::Result<Vec<Spent>> {
 }
 
 /// Alerts whose records can go: closed, or with facts left although their `Accept` is gone. What belongs to
-/// an `Accept` that was put aside stays.
+/// an `Accept` that is lost stays: a peer may have it.
 pub(crate) fn finished(recovered: &Recovered) -> Vec<AlertId> {
-    let Recovered { records, upto, poisoned, .. } = recovered;
-    let mut fates = Fates::default();
+    let Recovered { records, upto, lost, .. } = recovered;
+    let mut fates = Fates::new(BTreeSet::new(), lost.clone());
     let mut named = BTreeSet::new();
-    poisoned.iter().for_each(|(id, _)| fates.spare(*id));
     for (id, entry) in records {
         let index = record::index(*id, entry);
         fates.see(*id, &index);

@@ -5,8 +5,8 @@
 
 use crate::fate::{Fate, Fates};
 use crate::reader::ReadError;
-use crate::recover::read;
-use crate::store::{finished, log, unbits, vector};
+use crate::recover::{Trouble, read};
+use crate::store::{finished, log, lost, unbits, vector};
 use base::limits::DIRECTORY_TERMS_BACK;
 use base::{AlertId, Digest, LogId, RecordId};
 use dispatch::record::Record;
@@ -34,6 +34,8 @@ enum Kind {
     Merged,
     /// Nothing that the state keeps.
     Passing,
+    /// It cannot be read.
+    Lost,
     Edition(u64, u64),
     Roster(Digest),
 }
@@ -50,26 +52,43 @@ pub(crate) struct Standing {
     bound: BTreeMap<AlertId, Digest>,
     editions: Editions,
     rosters: BTreeMap<(LogId, Digest), u64>,
+    /// The first row that cannot be read, and why.
+    pub(crate) damaged: Option<(RecordId, String)>,
 }
 
 impl Standing {
-    /// Goes through all rows. In a transaction, or it may see two states.
+    /// Goes through all rows. In a transaction, or it may see two states. A row that cannot be read counts as lost.
     pub(crate) fn survey(db: &Connection) -> Result<Self, ReadError> {
-        let mut standing = Self { upto: vector(db)?, fates: Fates::new(finished(db)?), ..Self::default() };
+        let fates = Fates::new(finished(db)?, lost(db)?);
+        let mut standing = Self { upto: vector(db)?, fates, ..Self::default() };
         let mut statement = db.prepare(ALL)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let id = RecordId { log: log(row)?, seq: unbits(row.get(2)?) };
             let crc = row.get(3)?;
-            let entry = read(row.get_ref(4)?.as_blob().unwrap_or_default(), crc)
-                .map_err(|trouble| ReadError::Damaged { id, why: trouble.to_string() })?;
-            if let Record::Accept(alert) = &entry.record {
-                standing.bound.insert(AlertId(id), alert.roster);
+            match read(row.get_ref(4)?.as_blob().unwrap_or_default(), crc) {
+                Ok(entry) => {
+                    if let Record::Accept(alert) = &entry.record {
+                        standing.bound.insert(AlertId(id), alert.roster);
+                    }
+                    standing.see(id, crc, &record::index(id, &entry));
+                }
+                Err(trouble) => standing.lose(id, crc, &trouble),
             }
-            standing.see(id, crc, &record::index(id, &entry));
         }
         standing.fates.settle(&standing.upto);
         Ok(standing)
+    }
+
+    fn lose(&mut self, id: RecordId, crc: u32, trouble: &Trouble) {
+        self.fates.lose(id);
+        self.damaged.get_or_insert_with(|| (id, trouble.to_string()));
+        self.rows.push(Seen { id, crc, alert: None, kind: Kind::Lost });
+    }
+
+    /// The records that are lost.
+    pub(crate) fn lost(&self) -> &BTreeSet<RecordId> {
+        self.fates.lost()
     }
 
     fn see(&mut self, id: RecordId, crc: u32, index: &record::Index) {
@@ -96,7 +115,7 @@ impl Standing {
         match &row.kind {
             Kind::Plain => row.alert.is_none_or(|alert| self.fate(alert) <= Fate::Pending),
             Kind::Merged => row.alert.is_none_or(|alert| self.fate(alert) <= Fate::Awaited),
-            Kind::Passing => false,
+            Kind::Passing | Kind::Lost => false,
             Kind::Edition(term, version) => self.editions.keep(*term, *version, row.id),
             // The newest of a log precedes what is yet to come in it and refers to it.
             Kind::Roster(digest) => self.rosters.get(&(row.id.log, *digest)) == Some(&row.id.seq),

@@ -56,6 +56,8 @@ pub(crate) struct Store {
     pub(crate) logs: BTreeMap<LogId, Mark>,
     /// Alerts that a peer's snapshot said to be finished, whose records the history may still have to read.
     pub(crate) finished: BTreeSet<AlertId>,
+    /// Places below the ends of their logs whose records could not be read, here or where a snapshot came from.
+    pub(crate) lost: BTreeSet<RecordId>,
     pub(crate) file: PathBuf,
 }
 
@@ -77,7 +79,8 @@ impl Store {
         prepare(&db, &file)?;
         let logs = logs(&db).map_err(|error| OpenError::sqlite(&file, &error))?;
         let finished = finished(&db).map_err(|error| OpenError::sqlite(&file, &error))?;
-        Ok(Self { db, logs, finished, file })
+        let lost = lost(&db).map_err(|error| OpenError::sqlite(&file, &error))?;
+        Ok(Self { db, logs, finished, lost, file })
     }
 
     /// Adds `rows` in one transaction. They are durable when it returns.
@@ -177,9 +180,10 @@ impl Store {
         Ok(busy == 0)
     }
 
-    /// Whether the `Accept` of `alert` is durable, or was.
+    /// Whether the `Accept` of `alert` is durable, or was until it was no longer needed. A lost one may come back.
     pub(crate) fn covers(&self, alert: AlertId) -> bool {
         self.logs.get(&alert.0.log).is_some_and(|mark| alert.0.seq < mark.upto)
+            && !self.lost.contains(&alert.0)
     }
 
     /// Notes a fact about the ledger itself.
@@ -223,6 +227,13 @@ pub(crate) fn vector(db: &Connection) -> rusqlite::Result<BTreeMap<LogId, u64>> 
 pub(crate) fn finished(db: &Connection) -> rusqlite::Result<BTreeSet<AlertId>> {
     db.prepare("SELECT node, boot, alert_seq FROM finished JOIN logs ON log = alert_log")?
         .query_map([], |row| Ok(AlertId(RecordId { log: log(row)?, seq: unbits(row.get(2)?) })))?
+        .collect()
+}
+
+/// Records that could not be read and have not been fetched again.
+pub(crate) fn lost(db: &Connection) -> rusqlite::Result<BTreeSet<RecordId>> {
+    db.prepare("SELECT node, boot, seq FROM quarantine")?
+        .query_map([], |row| Ok(RecordId { log: log(row)?, seq: unbits(row.get(2)?) }))?
         .collect()
 }
 

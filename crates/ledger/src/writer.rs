@@ -222,10 +222,11 @@ impl Writer {
     /// Takes over what a peer sent, and tells which logs reach further by it.
     fn merge(&mut self, incoming: Incoming, finished: Vec<AlertId>) -> Result<(), Stopped> {
         let news = News::new(&self.store, self.me, incoming);
-        let finished = news.over(finished);
+        let mut finished = news.over(finished);
         let merged = self.persist(|store| store.merge(&news, &finished))?;
         let rows = news.into_rows();
         self.forgetting.stored(&self.store, &rows);
+        finished.extend(self.forgetting.of(merged.over));
         self.forgetting.ask(&self.store, finished, &[]);
         self.tell_truncated(merged.truncated);
         for (log, upto) in merged.raised {

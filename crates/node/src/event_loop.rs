@@ -150,6 +150,9 @@ impl EventLoop {
             }
             Arrival::Peer(FromPeers::Copied(why)) => return Some(Ending::Copied(why)),
             Arrival::Peer(FromPeers::Arrived(arrived)) => self.peer(now, *arrived, &mut effects),
+            Arrival::Peer(FromPeers::Damaged(id)) => {
+                self.core.handle(now, Input::Damaged { id }, &mut effects);
+            }
             Arrival::Call(call) => {
                 self.call(now, *call, &mut effects);
                 for _ in 1..CALLS_PER_TURN {

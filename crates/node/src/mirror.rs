@@ -40,6 +40,8 @@ pub(crate) struct Arrived {
 /// What the translator of events tells the loop.
 pub(crate) enum FromPeers {
     Arrived(Box<Arrived>),
+    /// A record that a peer is to get cannot be read from our ledger.
+    Damaged(RecordId),
     /// This data folder runs twice.
     Copied(String),
 }
@@ -65,15 +67,19 @@ enum Job {
 }
 
 impl Mirror {
-    /// Starts to read for the peers of the ledger in `folder`.
+    /// Starts to read for the peers of the ledger in `folder`, and tells `to` what cannot be read.
     ///
     /// # Errors
     /// The system's words, if it has no thread to give.
-    pub(crate) fn start(links: Links, folder: &Path) -> Result<Self, std::io::Error> {
+    pub(crate) fn start(
+        links: Links,
+        folder: &Path,
+        to: mpsc::Sender<FromPeers>,
+    ) -> Result<Self, std::io::Error> {
         let (jobs, received) = channel();
         let waiting = Arc::default();
         let reading =
-            Reading { links: links.clone(), folder: folder.to_owned(), waiting: Arc::clone(&waiting) };
+            Reading { links: links.clone(), folder: folder.to_owned(), waiting: Arc::clone(&waiting), to };
         std::thread::Builder::new().name("mirror-reader".into()).spawn(move || reading.run(&received))?;
         Ok(Self {
             links,
@@ -214,6 +220,8 @@ struct Reading {
     links: Links,
     folder: PathBuf,
     waiting: Arc<Mutex<BTreeMap<NodeId, Arc<AtomicUsize>>>>,
+    /// The loop.
+    to: mpsc::Sender<FromPeers>,
 }
 
 impl Reading {
@@ -232,6 +240,9 @@ impl Reading {
                 && let Err(error) = self.execute(open, job)
             {
                 tracing::warn!(%error, peer = %to, "a peer cannot be given what it lacks yet");
+                if let ReadError::Damaged { id, .. } = error {
+                    drop(self.to.blocking_send(FromPeers::Damaged(id))); // The loop may have ended.
+                }
                 reader = None;
             }
             let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,9 +260,9 @@ impl Reading {
                 Ok(())
             }
             Job::Snapshot(to) => {
-                let ledger::Snapshot { upto, rows, extra } = reader.snapshot()?;
+                let ledger::Snapshot { upto, rows, extra, lost } = reader.snapshot()?;
                 let rows = rows.into_iter().map(|(id, body)| (id, body.into())).collect();
-                self.links.snapshot(to, Snapshot { upto, rows, extra });
+                self.links.snapshot(to, Snapshot { upto, rows, extra, lost });
                 Ok(())
             }
         }
@@ -332,7 +343,7 @@ fn unread(from: NodeId, why: &str) -> Option<FromPeers> {
 pub(crate) fn briefing(registers: Vec<Entry>) -> Snapshot {
     let nowhere = RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 };
     let rows = registers.into_iter().map(|entry| (nowhere, Stored::new(nowhere, entry).body)).collect();
-    Snapshot { upto: ownership::Vector::new(), rows, extra: Vec::new() }
+    Snapshot { upto: ownership::Vector::new(), rows, extra: Vec::new(), lost: Vec::new() }
 }
 
 fn told(briefing: Snapshot) -> Result<Vec<Entry>, String> {
@@ -375,6 +386,7 @@ pub(crate) fn past_key(key: ledger::AcceptedKey) -> PastKey {
 
 fn whole(from: NodeId, snapshot: Snapshot) -> Result<Arrived, String> {
     let mut state = State::default();
+    state.lose(snapshot.lost.iter().copied());
     let mut rows = Vec::with_capacity(snapshot.rows.len());
     for (id, body) in snapshot.rows {
         let entry = record::decode(&body).map_err(|error| format!("record {id}: {error}"))?;
@@ -384,7 +396,7 @@ fn whole(from: NodeId, snapshot: Snapshot) -> Result<Arrived, String> {
     for (log, upto) in &snapshot.upto {
         state.cover(*log, *upto);
     }
-    let incoming = Incoming { upto: snapshot.upto, rows, extra: snapshot.extra };
+    let incoming = Incoming { upto: snapshot.upto, rows, extra: snapshot.extra, lost: snapshot.lost };
     let keys = incoming.keys().into_iter().map(past_key).collect();
     let event = PeerEvent::Snapshot(Box::new(Known { state, keys }));
     Ok(Arrived { peer: from, event, bodies: Vec::new(), incoming: Some(incoming), permit: None })

@@ -222,6 +222,7 @@ fn start_core(
     effects: &mut Vec<Effect>,
 ) -> Dispatch {
     let mut state = State::default();
+    state.lose(recovered.lost.iter().copied());
     for (id, entry) in &recovered.records {
         state.recover(*id, entry);
     }
@@ -280,9 +281,9 @@ fn open_mirror(
     };
     let (events, told) = mpsc::unbounded_channel();
     let links = Links::start(links, &credentials, events).map_err(|why| failed(&why))?;
-    tokio::spawn(mirror::translate(told, to));
+    tokio::spawn(mirror::translate(told, to.clone()));
     links.set_members(dialled(core));
-    Mirror::start(links, folder).map(Some).map_err(|why| failed(&why))
+    Mirror::start(links, folder, to).map(Some).map_err(|why| failed(&why))
 }
 
 /// Tells the core how much each provider can take at once, the preferred one first.

@@ -29,6 +29,10 @@ use std::time::Duration;
 /// must not keep us from sending for ever.
 const BARRIER_MAX: Duration = Duration::from_secs(60);
 
+/// Adopting waits at most this long for what a peer that lives knows of our lost records: one that speaks the protocol
+/// before is never told that some are lost.
+const HELP_MAX: Duration = Duration::from_secs(5);
+
 /// The times of the protocol. All are local waits; no two clocks are ever compared to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timings {
@@ -241,6 +245,16 @@ impl Cluster {
         }
     }
 
+    /// A peer told all that it knows. Those that lack records may gain by what we know now.
+    pub fn note_snapshot(&mut self, from: NodeId, learned: bool) {
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.helped_us = true;
+        }
+        if learned {
+            self.peers.values_mut().for_each(|peer| peer.helped = false);
+        }
+    }
+
     /// The process of a peer is gone: its connection was reset and nobody listens at its addresses.
     pub fn gone(&mut self, from: NodeId) -> Option<Change> {
         let peer = self.peers.get_mut(&from)?;
@@ -319,11 +333,16 @@ impl Cluster {
     }
 
     /// Whether anything may be adopted: what became of every peer is known, and we hold all that those had
-    /// which live. Without this a node that just started would adopt what a peer took over long ago.
-    pub fn may_adopt(&self, now: Mono) -> bool {
+    /// which live. Without this a node that just started would adopt what a peer took over long ago. If some of our
+    /// records are lost, those peers have said what they know of them as well: one may say that an alert is over.
+    pub fn may_adopt(&self, now: Mono, lacks: bool) -> bool {
+        let helped =
+            |peer: &Peer| !lacks || peer.helped_us || peer.no_logs || now.since(peer.since) >= HELP_MAX;
         let settled = |peer: &Peer| match peer.condition {
             Condition::Down => true,
-            Condition::Up | Condition::CatchingUp => peer.synced || now.since(peer.since) >= BARRIER_MAX,
+            Condition::Up | Condition::CatchingUp => {
+                peer.synced && helped(peer) || now.since(peer.since) >= BARRIER_MAX
+            }
             Condition::Unknown => false,
         };
         !self.rules.barrier || self.peers.values().all(settled)
@@ -429,6 +448,7 @@ impl Cluster {
             ups,
             unsynced: own.unsynced,
             standby: own.standby,
+            lacks: own.lacks,
         };
         if let Some(peer) = self.peers.get_mut(&to) {
             beat.hears = peer.boot.filter(|_| peer.heard.is_some_and(|heard| now.since(heard) <= silent));
@@ -519,6 +539,8 @@ pub struct Own<'a> {
     pub unsynced: Duration,
     /// We are on standby: what is sent to us is for another node to send.
     pub standby: bool,
+    /// Some of what we hold cannot be read any more.
+    pub lacks: bool,
 }
 
 /// What changed since it was told, or all of it.

@@ -39,4 +39,7 @@ pub struct Heartbeat {
     pub unsynced: Duration,
     /// It is on standby: another node sends what it accepts.
     pub standby: bool,
+    /// Some of the records that it counts as held cannot be read there any more. Without this nobody would send
+    /// them again, and it would differ from all others for ever.
+    pub lacks: bool,
 }

@@ -38,6 +38,7 @@ impl Cluster {
             peer.sent = peer.held.clone();
             peer.connected = true;
             peer.snapshot = None;
+            peer.helped = false;
         }
     }
 
@@ -45,6 +46,16 @@ impl Cluster {
     pub fn disconnected(&mut self, peer: NodeId) {
         if let Some(peer) = self.peers.get_mut(&peer) {
             peer.connected = false;
+            peer.lacks = false; // It says so again with its first word.
+        }
+    }
+
+    /// Records of a log turned out not to be readable here when they were to be sent: who has not got them gets
+    /// everything else instead.
+    pub fn fell_short(&mut self, log: LogId) {
+        for peer in self.peers.values_mut() {
+            let held = peer.held.get(&log).copied().unwrap_or(0);
+            peer.sent.insert(log, held);
         }
     }
 
@@ -73,6 +84,7 @@ impl Cluster {
                 peer.snapshot = Some(durable.clone());
                 // What was sent before fell into the gap that it is to close.
                 peer.sent = peer.held.clone();
+                peer.helped = true;
                 shipments.push(Shipment::Snapshot);
             }
             return shipments;
@@ -83,6 +95,11 @@ impl Cluster {
             if *log == me || peer.boot != Some(*log) && !peer.ups.contains(log) {
                 peer.ranges(*log, *mine, &mut shipments);
             }
+        }
+        // Behind the ranges: a log that grows by them stays whole, one that a snapshot lets jump does not.
+        if peer.lacks && !peer.helped {
+            peer.helped = true;
+            shipments.push(Shipment::Snapshot);
         }
         shipments
     }

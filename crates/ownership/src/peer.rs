@@ -114,6 +114,12 @@ pub(crate) struct Peer {
     pub(crate) no_logs: bool,
     /// A snapshot is on its way that holds at least this.
     pub(crate) snapshot: Option<Vector>,
+    /// Some of its records are lost.
+    pub(crate) lacks: bool,
+    /// It was sent all that we know, for the sake of what it lost.
+    pub(crate) helped: bool,
+    /// It sent us all that it knows, since we hear it.
+    pub(crate) helped_us: bool,
 }
 
 impl Peer {
@@ -144,6 +150,9 @@ impl Peer {
             connected: false,
             no_logs: false,
             snapshot: None,
+            lacks: false,
+            helped: false,
+            helped_us: false,
         }
     }
 
@@ -165,6 +174,7 @@ impl Peer {
         self.heard = Some(now);
         self.ups.clone_from(&beat.ups);
         self.standby = beat.standby;
+        self.lacks = beat.lacks;
         self.unsynced = beat.unsynced;
         self.compare(now, beat.wall.0.saturating_sub(wall.0));
         raise(&mut self.durable, &beat.durable);
@@ -210,6 +220,8 @@ impl Peer {
         self.told_held.clear();
         self.sent.clear();
         self.snapshot = None;
+        self.helped = false;
+        self.helped_us = false;
     }
 
     /// Takes note of what we hold by now.

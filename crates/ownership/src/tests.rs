@@ -43,6 +43,7 @@ fn beat(from: LogId, durable: &[(LogId, u64)], hears: Option<LogId>) -> Heartbea
         ups: Vec::new(),
         unsynced: Duration::ZERO,
         standby: false,
+        lacks: false,
     }
 }
 
@@ -176,7 +177,7 @@ fn a_process_that_stood_still_blames_nobody() {
     speaks(&mut cluster, 0, &beat(you, &[(me, 1)], Some(me)), &mine);
     assert_eq!(cluster.tick(Mono(30 * SECOND), &mine, 1), []);
     assert_eq!(cluster.condition(you.node), Some(Condition::Unknown));
-    assert!(!cluster.may_adopt(Mono(30 * SECOND)));
+    assert!(!cluster.may_adopt(Mono(30 * SECOND), false));
 }
 
 #[test]
@@ -234,11 +235,71 @@ fn a_peer_that_lacks_what_is_gone_gets_a_snapshot_once() {
 }
 
 #[test]
+fn a_peer_that_lost_records_gets_all_that_we_know_once_and_again_when_we_learn_more() {
+    let (me, you, third) = (boot(1, 1), boot(2, 1), boot(3, 1));
+    let mut cluster = cluster(&[Role::Member, Role::Member, Role::Member]);
+    let mine = held(&[(me, 10)]);
+    let lacking = Heartbeat { lacks: true, ..beat(you, &[(me, 9)], Some(me)) };
+    speaks(&mut cluster, 0, &lacking, &mine);
+    cluster.connected(you.node);
+    let ranges = Shipment::Records(Range { log: me, from: 9, upto: 10 });
+    let ship = |cluster: &mut Cluster| cluster.ship(you.node, &mine, &mine, &Vector::new());
+    assert_eq!(
+        ship(&mut cluster),
+        [ranges.clone(), Shipment::Snapshot],
+        "what it lacks first, so that its log is whole"
+    );
+    assert_eq!(ship(&mut cluster), []);
+    // We lost the same, and a third node has it.
+    cluster.note_snapshot(third.node, true);
+    assert_eq!(ship(&mut cluster), [Shipment::Snapshot]);
+    // None of what was sent on the last connection is sure to have arrived.
+    cluster.connected(you.node);
+    assert_eq!(ship(&mut cluster), [ranges, Shipment::Snapshot]);
+    cluster.disconnected(you.node);
+    cluster.connected(you.node);
+    let whole = ship(&mut cluster);
+    assert!(
+        !whole.contains(&Shipment::Snapshot),
+        "whether it still lacks anything it has yet to say: {whole:?}"
+    );
+}
+
+#[test]
+fn records_that_cannot_be_read_when_they_are_to_be_sent_are_passed_over_by_a_snapshot() {
+    let (me, you) = (boot(1, 1), boot(2, 1));
+    let mut cluster = cluster(&[Role::Member, Role::Member]);
+    let mine = held(&[(me, 10)]);
+    speaks(&mut cluster, 0, &beat(you, &[(me, 2)], Some(me)), &mine);
+    cluster.connected(you.node);
+    let ship = |cluster: &mut Cluster, base| cluster.ship(you.node, &mine, &mine, &held(&[(me, base)]));
+    assert_eq!(ship(&mut cluster, 0), [Shipment::Records(Range { log: me, from: 2, upto: 10 })]);
+    cluster.fell_short(me);
+    assert_eq!(ship(&mut cluster, 6), [Shipment::Snapshot]);
+    assert_eq!(ship(&mut cluster, 6), []);
+}
+
+#[test]
+fn who_lost_records_adopts_nothing_before_its_peers_have_said_what_they_know_of_them() {
+    let (me, you) = (boot(1, 1), boot(2, 1));
+    let mut cluster = cluster(&[Role::Member, Role::Member]);
+    let mine = held(&[(me, 1)]);
+    speaks(&mut cluster, 0, &beat(you, &[(me, 1)], Some(me)), &mine);
+    assert!(cluster.may_adopt(Mono(10), false) && !cluster.may_adopt(Mono(10), true));
+    assert!(
+        cluster.may_adopt(Mono(5 * SECOND), true),
+        "it may speak a protocol that does not know of losses"
+    );
+    cluster.note_snapshot(you.node, false);
+    assert!(cluster.may_adopt(Mono(10), true));
+}
+
+#[test]
 fn a_heartbeat_tells_what_is_new_unless_it_is_whole() {
     let me = boot(1, 1);
     let mut cluster = cluster(&[Role::Member, Role::Member]);
     let vector = held(&[(me, 5)]);
-    let own = Own { durable: &vector, held: &vector, unsynced: Duration::ZERO, standby: false };
+    let own = Own { durable: &vector, held: &vector, unsynced: Duration::ZERO, standby: false, lacks: false };
     let mut said = |whole| cluster.heartbeat(Mono(0), Wall(0), NodeId(2), own, whole).durable.len();
     assert_eq!([said(false), said(false), said(true)], [1, 0, 1]);
 }

@@ -30,6 +30,8 @@ impl Row {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parcel {
     pub(crate) upto: BTreeMap<LogId, u64>,
+    /// Of these the disk that it comes from knows nothing: they could not be read there.
+    lost: BTreeSet<RecordId>,
     pub(crate) rows: BTreeMap<RecordId, Row>,
     keys: Vec<PastKey>,
 }
@@ -65,6 +67,8 @@ pub(crate) struct Disk {
     pub(crate) upto: BTreeMap<LogId, u64>,
     pub(crate) base: BTreeMap<LogId, u64>,
     finished: BTreeSet<AlertId>,
+    /// Rows that could not be read and were put aside, and those that a snapshot lacked.
+    pub(crate) lost: BTreeSet<RecordId>,
     keys: Vec<PastKey>,
     codes: Vec<(Wall, Code)>,
     /// Not durable yet, in order; the first `batch` are being written.
@@ -139,11 +143,16 @@ impl Disk {
 
     /// The alert was here, and its records are not any more.
     fn is_gone(&self, alert: AlertId) -> bool {
-        let covered = alert.0.seq < self.upto.get(&alert.0.log).copied().unwrap_or(0);
-        covered && !self.rows.contains_key(&alert.0)
+        self.covers(alert) && !self.rows.contains_key(&alert.0)
+    }
+
+    /// The acceptance of the alert is here, or was and did not rot.
+    fn covers(&self, alert: AlertId) -> bool {
+        alert.0.seq < self.upto.get(&alert.0.log).copied().unwrap_or(0) && !self.lost.contains(&alert.0)
     }
 
     fn merge(&mut self, me: LogId, parcel: &Parcel, finished: Vec<AlertId>, committed: &mut Committed) {
+        self.find_again(parcel, committed);
         for (log, upto) in &parcel.upto {
             let here = self.upto.get(log).copied().unwrap_or(0);
             if *log == me || here >= *upto {
@@ -163,6 +172,8 @@ impl Disk {
                 committed.rows.push(id);
                 self.file(id, row);
             }
+            let end = RecordId { log: *log, seq: *upto };
+            self.lost.extend(parcel.lost.range(first..end));
         }
         for key in &parcel.keys {
             if !self.keys.iter().any(|mine| mine.source == key.source && mine.key == key.key) {
@@ -172,6 +183,22 @@ impl Disk {
         self.finished.extend(finished.iter().copied());
         self.forget(finished.clone(), &[]);
         committed.finished = finished;
+    }
+
+    /// Takes over what the parcel knows of lost rows: they, or that they are not needed.
+    fn find_again(&mut self, parcel: &Parcel, committed: &mut Committed) {
+        let known = |id: &RecordId| {
+            id.seq < parcel.upto.get(&id.log).copied().unwrap_or(0) && !parcel.lost.contains(id)
+        };
+        let found: Vec<RecordId> = self.lost.extract_if(.., |id| known(id)).collect();
+        for id in found {
+            if let Some(row) = parcel.rows.get(&id) {
+                committed.rows.push(id);
+                self.file(id, row.clone());
+            } else if self.rows.values().any(|row| row.index.alert == Some(AlertId(id))) {
+                self.forget(vec![AlertId(id)], &[]);
+            }
+        }
     }
 
     fn forget(&mut self, alerts: Vec<AlertId>, rosters: &[Digest]) {
@@ -216,23 +243,32 @@ impl Disk {
     pub(crate) fn parcel(&self) -> Parcel {
         let mut over = self.finished.clone();
         over.extend(self.rows.values().filter_map(|row| row.index.closes));
+        let unreadable = |(_, row): &(&RecordId, &Row)| record::decode(&row.bytes).is_err();
+        let mut lost = self.lost.clone();
+        lost.extend(self.rows.iter().filter(unreadable).map(|(id, _)| *id));
         let pending = |alert: AlertId| {
-            let covered = alert.0.seq < self.upto.get(&alert.0.log).copied().unwrap_or(0);
+            let covered = self.covers(alert) && !lost.contains(&alert.0);
             !covered || self.rows.contains_key(&alert.0) && !over.contains(&alert)
         };
-        let needed = |row: &Row| !row.index.passing && row.index.alert.is_none_or(pending);
-        let rows = self.rows.iter().filter(|(_, row)| needed(row));
+        let needed = |id: &RecordId, row: &Row| {
+            !lost.contains(id) && !row.index.passing && row.index.alert.is_none_or(pending)
+        };
+        let rows = self.rows.iter().filter(|(id, row)| needed(id, row));
         Parcel {
             upto: self.upto.clone(),
             rows: rows.map(|(id, row)| (*id, row.clone())).collect(),
             keys: self.keys.clone(),
+            lost,
         }
     }
 
     /// What a start finds: the state, the past, and the rows that could not be read.
     pub(crate) fn recover(&mut self, letter: char) -> (State, Past, Vec<RecordId>) {
-        let mut state = State::default();
         let mut poisoned = Vec::new();
+        let unreadable = |(_, row): &(&RecordId, &Row)| record::decode(&row.bytes).is_err();
+        self.lost.extend(self.rows.iter().filter(unreadable).map(|(id, _)| *id));
+        let mut state = State::default();
+        state.lose(self.lost.iter().copied());
         for (id, row) in &self.rows {
             match record::decode(&row.bytes) {
                 Ok(entry) if !entry.record.alert(*id).is_some_and(|it| self.finished.contains(&it)) => {
@@ -250,7 +286,7 @@ impl Disk {
         for (log, upto) in &self.upto {
             state.cover(*log, *upto);
         }
-        self.ask_again(&poisoned);
+        self.ask_again();
         let codes = self.codes.iter().filter(|(_, code)| code.letter == letter);
         let past = Past {
             keys: self.keys.clone(),
@@ -262,14 +298,14 @@ impl Disk {
     }
 
     /// Finds again what the last run had yet to delete.
-    fn ask_again(&mut self, poisoned: &[RecordId]) {
+    fn ask_again(&mut self) {
         self.asked.clear();
         let rows = || self.rows.values();
         let mut over: BTreeSet<AlertId> = rows().filter_map(|row| row.index.closes).collect();
         let named = rows().filter_map(|row| row.index.alert);
-        over.extend(named.filter(|alert| self.is_gone(*alert) && !poisoned.contains(&alert.0)));
+        over.extend(named.filter(|alert| self.is_gone(*alert)));
         over.extend(self.finished.iter().copied());
-        over.retain(|alert| alert.0.seq < self.upto.get(&alert.0.log).copied().unwrap_or(0));
+        over.retain(|alert| self.covers(*alert));
         self.forget(over.into_iter().collect(), &[]);
     }
 
@@ -283,12 +319,21 @@ impl Disk {
         self.batch = 0;
     }
 
-    /// A bit of some row rots.
-    pub(crate) fn rot(&mut self, which: usize) -> Option<RecordId> {
-        let id = *self.rows.keys().nth(which % self.rows.len().max(1))?;
-        let row = self.rows.get_mut(&id)?;
-        row.bytes = row.bytes.iter().skip(1).copied().collect();
-        Some(id)
+    /// Some row.
+    pub(crate) fn nth(&self, which: usize) -> Option<RecordId> {
+        self.rows.keys().nth(which % self.rows.len().max(1)).copied()
+    }
+
+    /// A bit of a row rots.
+    pub(crate) fn rot(&mut self, id: RecordId) {
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.bytes = row.bytes.iter().skip(1).copied().collect();
+        }
+    }
+
+    /// The row is durable, and can be read.
+    pub(crate) fn reads(&self, id: RecordId) -> bool {
+        self.rows.get(&id).is_some_and(|row| record::decode(&row.bytes).is_ok())
     }
 }
 
@@ -296,6 +341,7 @@ impl Parcel {
     /// The parcel as the core gets it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut state = State::default();
+        state.lose(self.lost.iter().copied());
         for (id, row) in &self.rows {
             if let Ok(entry) = record::decode(&row.bytes) {
                 state.recover(*id, &entry);

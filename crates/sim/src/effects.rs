@@ -250,6 +250,9 @@ impl World {
                         format!("{} ships {}/{from}..{upto}, and lacks some", self.name(ix), self.log(log));
                     return self.violate("i04_prefixes", what);
                 };
+                let bad = rows.iter().position(|row| record::decode(&row.bytes).is_err());
+                let rows: Vec<Row> = rows.into_iter().take(bad.unwrap_or(usize::MAX)).collect();
+                let upto = from + u64::try_from(rows.len()).unwrap_or(0);
                 self.tell(|world| {
                     format!(
                         "{} ships {}/{from}..{upto} to {}",
@@ -259,6 +262,9 @@ impl World {
                     )
                 });
                 self.send(ix, peer, Lane::Bulk, Message::Records { log, first: from, rows });
+                if bad.is_some() {
+                    self.after(1, 20, Event::Damaged(ix, self.machine(ix).life, RecordId { log, seq: upto }));
+                }
             }
             Shipment::Snapshot => {
                 let parcel = Disk::parcel(&self.machine(ix).disk);

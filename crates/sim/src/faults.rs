@@ -5,6 +5,7 @@ use crate::history::{Fact, Upset};
 use crate::net::Ix;
 use crate::profile::Fault;
 use crate::world::{Event, World};
+use base::RecordId;
 use dispatch::Input;
 
 impl World {
@@ -43,7 +44,12 @@ impl World {
             Fault::Full => self.fill(ix),
             Fault::Rot => {
                 let which = self.rng.below(10_000);
-                if let Some(id) = self.machine_mut(ix).disk.rot(which) {
+                let others: Vec<Ix> = (0..self.plan.nodes).filter(|other| *other != ix).collect();
+                let row = self.machine(ix).disk.nth(which);
+                // What can be read nowhere else nobody can fetch again.
+                let spare = |id: &RecordId| others.iter().any(|at| self.machine(*at).disk.reads(*id));
+                if let Some(id) = row.filter(spare) {
+                    self.machine_mut(ix).disk.rot(id);
                     self.tell(|world| format!("{} {} rots", world.name(ix), world.record(id)));
                 }
             }

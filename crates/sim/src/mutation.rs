@@ -112,13 +112,14 @@ fn notice(without: &Summary, whole: impl Fn() -> Summary) -> Option<String> {
         let Tally { solo, accepted, .. } = &without.tally;
         return Some(format!("{solo} of {accepted} alerts were answered on one disk"));
     }
-    let kinds: [(&str, fn(&Tally) -> u64); 3] = [
-        ("messages came twice", |tally| tally.duplicates),
-        ("messages were marked as repeats", |tally| tally.marked),
-        ("claims were made", |tally| tally.claims),
-    ];
-    kinds.iter().find_map(|(what, of)| {
-        let (more, less) = (of(&without.tally), of(&whole.tally));
+    let kinds = |tally: &Tally| {
+        [
+            ("messages came twice", tally.duplicates),
+            ("messages were marked as repeats", tally.marked),
+            ("claims were made", tally.claims),
+        ]
+    };
+    kinds(&without.tally).into_iter().zip(kinds(&whole.tally)).find_map(|((what, more), (_, less))| {
         let clear = more >= DUPLICATES_MIN && more * 10 >= less * DUPLICATES_FACTOR_TENTHS;
         clear.then(|| format!("{more} {what}, where {less} are usual"))
     })

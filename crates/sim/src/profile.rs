@@ -240,8 +240,8 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "rot",
-        about: "rows rot on the disk, which the next start notices",
-        hole: Some("a row that was put aside is not fetched again from a peer"),
+        about: "rows rot on one disk of several, which the next start notices",
+        hole: None,
         faults: &[Fault::Rot, Fault::Kill],
         gap: (800, 3000),
         people: People::Answering,

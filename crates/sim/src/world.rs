@@ -10,6 +10,7 @@ use crate::net::{Ix, Net, Way};
 use crate::profile::Profile;
 use crate::queue::{Agenda, Ms};
 use crate::rng::Rng;
+use base::RecordId;
 use dispatch::Input;
 use dispatch::record::Concluded;
 use ownership::{Role, Rules};
@@ -53,6 +54,8 @@ pub(crate) enum Event {
     Try(usize),
     Submit(usize, Ix, bool),
     Compact(Ix),
+    /// A row that a peer is to get cannot be read.
+    Damaged(Ix, u64, RecordId),
     Act,
     Fail,
     Mend(Ix, Ix),
@@ -184,6 +187,7 @@ impl World {
             | Event::Report(ix, ..)
             | Event::Submit(_, ix, _)
             | Event::Roomy(ix, _)
+            | Event::Damaged(ix, ..)
             | Event::Compact(ix) => Some(*ix),
             Event::Arrive(way, _) => Some(way.to),
             Event::Boot(_)
@@ -221,6 +225,10 @@ impl World {
             Event::Try(client) => self.try_client(client),
             Event::Submit(client, ix, resolved) => self.submit(client, ix, resolved),
             Event::Compact(ix) => self.compact(ix),
+            Event::Damaged(ix, life, id) if self.is_current(ix, life) => {
+                self.handle(ix, Input::Damaged { id });
+            }
+            Event::Damaged(..) => (),
             Event::Act => self.act(),
             Event::Fail => self.fail(),
             Event::Mend(from, to) => self.mend(from, to),

@@ -73,6 +73,9 @@ const PINNED: &[(&str, usize, u64, &str)] = &[
     ("members", 3, 406, "a node that had been taken out was listened to"),
     ("members", 3, 110, "a witness took orders, and the front"),
     ("flap", 3, 114, "a step of a node whose clock was a little ahead was due at once"),
+    ("rot", 2, 121, "an alert whose people came back with a snapshot did not go on"),
+    ("rot", 2, 311, "a claim spanned an alert that was lost, and nobody sent it when it came back"),
+    ("rot", 2, 1653, "a firing that rotted was not known to the checker of times"),
     ("passive", 2, 0, "a standby node woke for claims that it did not open"),
 ];
 

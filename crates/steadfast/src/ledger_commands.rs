@@ -86,7 +86,10 @@ fn troubles(report: &Report) -> String {
     lines.extend(report.poisoned.iter().map(|(id, why)| format!("record {id} cannot be read: {why}")));
     if report.quarantined > 0 {
         let many = usize::try_from(report.quarantined).unwrap_or(usize::MAX);
-        lines.push(format!("{} put aside by earlier starts", count(many, "record")));
+        lines.push(format!(
+            "{} put aside by earlier starts, and not fetched again yet",
+            count(many, "record")
+        ));
     }
     lines.join("\n")
 }

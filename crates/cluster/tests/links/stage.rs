@@ -123,6 +123,7 @@ impl Node {
             ups: vec![log(9, 9)],
             unsynced: Duration::from_millis(7),
             standby: false,
+            lacks: false,
         }
     }
 

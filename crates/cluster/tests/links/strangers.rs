@@ -175,7 +175,7 @@ async fn a_snapshot_that_breaks_off_is_discarded() {
     let (_a, mut b) = pair(&authority).await;
     let c = log(3, 1);
     b.links.set_members(vec![(c.node, vec![])]);
-    let begin = cluster::frame::SnapBegin { upto: [(c, 1)].into(), rows: 0, extra: 2 };
+    let begin = cluster::frame::SnapBegin { upto: [(c, 1)].into(), rows: 0, extra: 2, lost: [].into() };
     let mut stream = welcomed(&b, &authority, c, Lane::Bulk).await;
     send(&mut stream, &Message::SnapBegin(begin.clone())).await;
     send(&mut stream, &Message::SnapExtra(b"{".to_vec())).await;

@@ -5,6 +5,7 @@ use base::limits::{PEER_QUEUE_BYTES_MAX, PEER_ROOM_BYTES_MAX};
 use base::{NodeId, RecordId};
 use cluster::{Event, Snapshot, TroubleKind};
 use ownership::{Heartbeat, Vector};
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,7 @@ async fn a_snapshot_of_50_000_rows_arrives_whole() {
         upto: Vector::from([(a.me, 60_000), (log(5, 6), 3)]),
         rows: (0..50_000).map(row).collect(),
         extra: vec![3; 1_000_000],
+        lost: BTreeSet::from([RecordId { log: a.me, seq: 59_999 }]),
     };
     a.links.snapshot(b.me.node, snapshot.clone());
     let arrived = b.snapshot().await;

@@ -54,6 +54,7 @@ pub(crate) fn stored(records: Vec<(RecordId, Entry)>) -> Vec<Stored> {
 /// What a start makes of what was recovered.
 pub(crate) fn state(recovered: &Recovered) -> State {
     let mut state = State::default();
+    state.lose(recovered.lost.iter().copied());
     for (id, entry) in &recovered.records {
         state.recover(*id, entry);
     }

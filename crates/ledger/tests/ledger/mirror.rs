@@ -145,8 +145,10 @@ fn a_damaged_record_is_not_passed_on() {
     let bad = RecordId { log: pen.log, seq: 1 };
     let damaged = |error: &ReadError| matches!(error, ReadError::Damaged { id, .. } if *id == bad);
     assert!(damaged(&reader.range(pen.log, 1, 3, usize::MAX).unwrap_err()));
-    // What a snapshot leaves out is taken for finished, so there is none.
-    assert!(damaged(&reader.snapshot().unwrap_err()));
+    // What a snapshot leaves out is taken for finished, so that it names what it had to leave out.
+    let snapshot = reader.snapshot().unwrap();
+    assert_eq!(snapshot.rows.iter().map(|(id, _)| id.seq).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(snapshot.lost, BTreeSet::from([bad]));
     assert!(damaged(&reader.digest().unwrap_err()));
 }
 
@@ -161,6 +163,7 @@ fn received(snapshot: Snapshot) -> Incoming {
         upto: snapshot.upto,
         rows: snapshot.rows.into_iter().map(row).collect(),
         extra: snapshot.extra,
+        lost: snapshot.lost,
     }
 }
 
@@ -257,6 +260,88 @@ fn a_snapshot_makes_any_ledger_level_with_its_source() {
         assert_eq!(take(2), 0, "seed {seed}: the same once more says nothing new");
         assert_eq!(Reader::open(target.path()).unwrap().snapshot().unwrap(), once, "seed {seed}");
     }
+}
+
+/// Lets every `nth` row of the ledger in `folder` be another than was written.
+fn damage(folder: &Path, nth: usize) -> usize {
+    let db = rusqlite::Connection::open(folder.join("ledger.db")).unwrap();
+    let rows = "SELECT log, seq FROM records ORDER BY log, seq";
+    let rows: Vec<(i64, i64)> = db
+        .prepare(rows)
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let bad: Vec<_> = rows.into_iter().step_by(nth).collect();
+    for (log, seq) in &bad {
+        db.execute("UPDATE records SET crc = crc + 1 WHERE log = ?1 AND seq = ?2", [log, seq]).unwrap();
+    }
+    bad.len()
+}
+
+#[test]
+fn what_a_disk_lost_comes_back_with_the_snapshot_of_a_peer() {
+    for seed in 0..16 {
+        let world = World::new(seed, 160);
+        let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let there = fill(source.path(), &world.records);
+        // Both have seen all of it, or one a part.
+        let part = if seed % 2 == 0 { world.records.len() } else { world.records.len() / 2 };
+        fill(target.path(), &world.records[..part]);
+        let damaged = damage(target.path(), 3 + usize::try_from(seed).unwrap() % 5);
+        let (ledger, recovered, _told) = open_as(target.path(), 9, |options| options).unwrap();
+        assert_eq!((recovered.poisoned.len(), recovered.lost.len()), (damaged, damaged), "seed {seed}");
+        ledger.close().unwrap();
+        // A second start knows of it as well.
+        let (ledger, recovered, _told) = open_as(target.path(), 9, |options| options).unwrap();
+        assert_eq!((recovered.poisoned.len(), recovered.lost.len()), (0, damaged), "seed {seed}");
+        let here = state(&recovered);
+        let joined = here.join(&there);
+        assert!(joined.lost.is_empty() && joined.open == there.open, "seed {seed}");
+        let finished = here.open.keys().filter(|alert| !joined.open.contains_key(alert)).copied().collect();
+        let snapshot = Reader::open(source.path()).unwrap().snapshot().unwrap();
+        ledger.merge(received(snapshot.clone()), finished);
+        ledger.settle();
+        ledger.close().unwrap();
+        let (ledger, recovered, _told) = open_as(target.path(), 9, |options| options).unwrap();
+        assert!(recovered.lost.is_empty(), "seed {seed}: {:?}", recovered.lost);
+        same(&state(&recovered), &there, seed);
+        ledger.settle();
+        ledger.close().unwrap();
+        let level = |folder: &Path| Reader::open(folder).unwrap().digest().unwrap();
+        assert_eq!(level(target.path()), level(source.path()), "seed {seed}");
+        let sound = ledger::verify(target.path()).unwrap();
+        assert!(sound.sound(), "seed {seed}: {sound:?}");
+    }
+}
+
+#[test]
+fn what_the_source_lost_is_not_taken_for_finished() {
+    let (source, target) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut pen = Pen::new(log(1));
+    let (alert, records) = pen.beginning(1, 3);
+    let (ledger, ..) = open_as(source.path(), 8, |options| options).unwrap();
+    ledger.append(stored(records));
+    ledger.settle();
+    ledger.close().unwrap();
+    let bad = {
+        let db = rusqlite::Connection::open(source.path().join("ledger.db")).unwrap();
+        db.execute("UPDATE records SET crc = crc + 1 WHERE seq = ?1", [alert.0.seq.cast_signed()]).unwrap();
+        alert.0
+    };
+    let (ledger, ..) = open_as(source.path(), 8, |options| options).unwrap();
+    let snapshot = Reader::open(source.path()).unwrap().snapshot().unwrap();
+    assert_eq!(snapshot.lost, BTreeSet::from([bad]));
+    assert_eq!(snapshot.rows.len(), 2, "what is known of an alert that may come back");
+    drop(ledger);
+    let (ledger, ..) = open_as(target.path(), 9, |options| options).unwrap();
+    ledger.merge(received(snapshot), vec![]);
+    ledger.settle();
+    ledger.close().unwrap();
+    let (_ledger, recovered, _told) = open_as(target.path(), 9, |options| options).unwrap();
+    assert_eq!(recovered.lost, BTreeSet::from([bad]));
+    assert!(state(&recovered).early.contains_key(&alert), "it waits for its acceptance");
 }
 
 #[test]
@@ -361,7 +446,8 @@ fn a_snapshot_says_nothing_about_the_log_that_is_being_written() {
     let upto = BTreeMap::from([(pen.log, 50), (log(2), 3)]);
     let mut stranger = Pen::new(log(3));
     let rows = stored(vec![stranger.start()]); // Of a log that it does not cover.
-    ledger.merge(Incoming { upto, rows, extra: b"{\"v\":1,\"keys\":[[1]],\"codes\":7}".to_vec() }, vec![]);
+    let extra = b"{\"v\":1,\"keys\":[[1]],\"codes\":7}".to_vec();
+    ledger.merge(Incoming { upto, rows, extra, lost: BTreeSet::new() }, vec![]);
     ledger.append(stored(vec![pen.start()]));
     wait_stored(&told, pen.log, 1);
     let vector = Reader::open(folder.path()).unwrap().vector().unwrap();

@@ -4,6 +4,7 @@ use crate::common::{self, Pen, flip, open, roster, state, stored, wait_stored};
 use base::{AlertId, LogId, RecordId};
 use dispatch::record::{Entry, Record};
 use ledger::{LedgerEvent, Recovered};
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -181,6 +182,7 @@ fn a_flipped_bit_puts_one_record_aside_and_spares_the_rest() {
     ledger.close().unwrap();
     let (_ledger, recovered, _) = open(folder.path()).unwrap();
     assert!(recovered.poisoned.is_empty(), "it is put aside once");
+    assert_eq!(recovered.lost, BTreeSet::from([bad]), "and is lacking until a peer makes it good");
 }
 
 #[test]

@@ -89,7 +89,9 @@ impl Invariant for OnTime {
     fn see(&mut self, scene: &Scene<'_>, fact: &Fact<'_>) -> Option<String> {
         if let Fact::Started { ix, .. } = fact {
             self.last.retain(|(of, _), _| of != ix);
-            for id in scene.machines.get(*ix)?.disk.rows.keys() {
+            // A firing that rotted comes back with all that a peer knows, before anything is fired.
+            let disk = &scene.machines.get(*ix)?.disk;
+            for id in disk.rows.keys().chain(&disk.lost) {
                 if let Some(entry) = scene.history.entries.get(id) {
                     self.know(scene, *ix, *id, &entry.record);
                 }

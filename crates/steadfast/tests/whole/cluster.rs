@@ -12,6 +12,7 @@ mod mail;
 mod nodes;
 mod parted;
 mod passive;
+mod rot;
 mod slow;
 mod strangers;
 mod trouble;

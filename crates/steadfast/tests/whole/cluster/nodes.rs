@@ -129,7 +129,7 @@ impl Cluster {
     }
 
     /// Runs a command to its end at a node's machine; one that makes a folder is told where to listen.
-    fn execute(&self, at: usize, words: &[&str], makes: bool) -> String {
+    pub(crate) fn execute(&self, at: usize, words: &[&str], makes: bool) -> String {
         let mut command = program(&self.nodes[at].folder, words);
         if makes {
             command.args(["--listen", &format!("0.0.0.0:{API}"), "--ingest", &format!("0.0.0.0:{INGEST}")]);
@@ -139,6 +139,13 @@ impl Cluster {
         let said = String::from_utf8_lossy(&done.stderr);
         assert!(done.status.success(), "{words:?}: {said}");
         String::from_utf8_lossy(&done.stdout).into_owned()
+    }
+
+    /// What `verify` says of the ledger of a node that does not run, and whether it is sound.
+    pub(crate) fn verify_ledger(&self, at: usize) -> (String, bool) {
+        let command = program(&self.nodes[at].folder, &["verify"]);
+        let done = self.lan.at(at, &command).output().expect("the program runs");
+        (String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned(), done.status.success())
     }
 
     /// Starts all nodes, and waits until they are level.
