@@ -185,3 +185,28 @@ fn a_witness_knows_people_and_nodes_and_holds_no_alerts() {
     assert!(north.with_recipient("ben", &[]).status.success());
     until_says(&tower, &["directory", "export", "--quiet"], &["recipients.anna", "recipients.ben"]);
 }
+
+#[test]
+fn a_node_that_is_started_again_knows_its_people_before_anything_happens() {
+    const STRANGER: i32 = 4; // The exit code where the token is not known.
+    let room = tempfile::tempdir().expect("there is a temporary folder");
+    let mut north = Machine::new(room.path(), "north");
+    let at: Vec<String> = (0..2).map(|_| free_port().to_string()).collect();
+    north.says(&["init", "--name", "north", "--listen", &at[0], "--ingest", &at[1]]);
+    north.run();
+    for _ in 0..3 {
+        let mut process = north.process.take().expect("it runs");
+        process.kill().expect("it runs");
+        process.wait().expect("it ends");
+        let mut command = north.command(&["run"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        north.process = Some(command.spawn().expect("the program runs"));
+        loop {
+            let done = north.output(&["status"]);
+            assert_ne!(done.status.code(), Some(STRANGER), "{}", String::from_utf8_lossy(&done.stderr));
+            if done.status.success() {
+                break;
+            }
+        }
+    }
+}
