@@ -343,7 +343,12 @@ fn unread(from: NodeId, why: &str) -> Option<FromPeers> {
 pub(crate) fn briefing(registers: Vec<Entry>) -> Snapshot {
     let nowhere = RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 };
     let rows = registers.into_iter().map(|entry| (nowhere, Stored::new(nowhere, entry).body)).collect();
-    Snapshot { upto: ownership::Vector::new(), rows, extra: Vec::new(), lost: Vec::new() }
+    Snapshot {
+        upto: ownership::Vector::new(),
+        rows,
+        extra: Vec::new(),
+        lost: std::collections::BTreeSet::new(),
+    }
 }
 
 fn told(briefing: Snapshot) -> Result<Vec<Entry>, String> {

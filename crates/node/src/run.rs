@@ -136,11 +136,7 @@ pub async fn run(
     let (stop_loop, stopped) = oneshot::channel();
     let arrivals = Arrivals { calls: received, reports, ledger: ledger_events, peers, stop: stopped };
     let running = tokio::spawn(event_loop.run(arrivals, effects));
-    // Before anything is answered: who waits for `/readyz` may read the file at once.
-    announce(folder, listeners.ready);
-    let serving = listeners
-        .serve(folder, &config, &api)
-        .inspect_err(|_| drop(std::fs::remove_file(folder.join(LISTENING_FILE))))?;
+    let serving = announce_and_serve(listeners, folder, &config, &api)?;
     let upkeep = (certificates, neighbours, troubles);
     let renewing = keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls);
     let renewing = tokio::spawn(renewing);
@@ -411,6 +407,18 @@ fn node_info(config: &NodeConfig, log: LogId, now: Now) -> NodeInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: now.wall,
     }
+}
+
+/// The file is there before anything is answered: who waits for `/readyz` may read it at once.
+fn announce_and_serve(
+    listeners: Listeners,
+    folder: &Path,
+    config: &NodeConfig,
+    api: &Api,
+) -> Result<Serving, RunError> {
+    announce(folder, listeners.ready);
+    let serving = listeners.serve(folder, config, api);
+    serving.inspect_err(|_| drop(std::fs::remove_file(folder.join(LISTENING_FILE))))
 }
 
 /// Says in the data folder where the node listens, for the command line on this machine.
