@@ -76,6 +76,7 @@ const PINNED: &[(&str, usize, u64, &str)] = &[
     ("rot", 2, 121, "an alert whose people came back with a snapshot did not go on"),
     ("rot", 2, 311, "a claim spanned an alert that was lost, and nobody sent it when it came back"),
     ("rot", 2, 1653, "a firing that rotted was not known to the checker of times"),
+    ("rot", 3, 1843, "a firing that came with a snapshot was not known to the checker of times"),
     ("passive", 2, 0, "a standby node woke for claims that it did not open"),
 ];
 

@@ -107,6 +107,10 @@ impl Invariant for OnTime {
             };
             self.know(scene, *ix, *id, &entry.record);
             return wrong;
+        } else if let Fact::Durable { ix, id } = fact
+            && let Some(entry) = scene.history.entries.get(id)
+        {
+            self.know(scene, *ix, *id, &entry.record); // What a snapshot brought is not appended.
         }
         None
     }
