@@ -12,7 +12,7 @@ use dispatch::state::State;
 use dispatch::{PastKey, PeerEvent, Snapshot as Known};
 use ledger::{Incoming, ReadError, Reader, Stored};
 use ownership::{Range, Shipment};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -347,7 +347,7 @@ pub(crate) fn briefing(registers: Vec<Entry>) -> Snapshot {
         upto: ownership::Vector::new(),
         rows,
         extra: Vec::new(),
-        lost: std::collections::BTreeSet::new(),
+        lost: BTreeSet::new(),
     }
 }
 
