@@ -343,12 +343,7 @@ fn unread(from: NodeId, why: &str) -> Option<FromPeers> {
 pub(crate) fn briefing(registers: Vec<Entry>) -> Snapshot {
     let nowhere = RecordId { log: LogId { node: NodeId(0), boot: BootId(0) }, seq: 0 };
     let rows = registers.into_iter().map(|entry| (nowhere, Stored::new(nowhere, entry).body)).collect();
-    Snapshot {
-        upto: ownership::Vector::new(),
-        rows,
-        extra: Vec::new(),
-        lost: BTreeSet::new(),
-    }
+    Snapshot { upto: ownership::Vector::new(), rows, extra: Vec::new(), lost: BTreeSet::new() }
 }
 
 fn told(briefing: Snapshot) -> Result<Vec<Entry>, String> {
