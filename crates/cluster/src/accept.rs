@@ -165,6 +165,8 @@ async fn admit(shared: &Shared, stream: TcpStream) -> Result<Admitted, Stranger>
     write(&mut reader.stream, spoken, &answer).await.map_err(broken)?;
     match seat {
         Ok(seat) => {
+            // Until here it was a stranger's.
+            socket::prepare(reader.stream.get_ref().0, open.lane).map_err(broken)?;
             reader.admit(open.lane, Arc::clone(&seat.room));
             Ok(Admitted { reader, open, version: spoken, seat })
         }

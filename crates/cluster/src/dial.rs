@@ -368,6 +368,7 @@ async fn bulk_forever(shared: Arc<Shared>, peer: Arc<Peer>, address: Arc<str>) {
                 let end = tokio::select! {
                     end = &mut listening => Some(end),
                     end = load(&peer.outbox, write, link.version) => end,
+                    () = stuck(window.as_deref()) => Some(Failure::other("it does not say how far it has read")),
                 };
                 if end.is_none() {
                     // It closes when it has read what was sent; a new connection before that would cut it off.
@@ -383,6 +384,14 @@ async fn bulk_forever(shared: Arc<Shared>, peer: Arc<Peer>, address: Arc<str>) {
         }
         sleep(pause).await;
         pause = pause.saturating_mul(2).min(BULK_PAUSE_MAX);
+    }
+}
+
+/// Ends when what was sent is not read; never where the peer does not say so.
+async fn stuck(window: Option<&Window>) {
+    match window {
+        Some(window) => window.stuck().await,
+        None => std::future::pending().await,
     }
 }
 

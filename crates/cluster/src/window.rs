@@ -4,6 +4,7 @@
 //! Without a bound records fill every queue on a slow way. Heartbeats wait behind them, and the peer takes a node
 //! for dead that is sending it what it lacks.
 
+use base::limits::PEER_SILENCE_MAX;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,8 @@ const BYTES_MAX: u64 = 8 << 20;
 const SAY_AFTER: u64 = 8 << 10;
 /// Or after this time.
 const SAY_WITHIN: Duration = Duration::from_millis(50);
+/// How often it is looked whether the receiver is silent.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The arithmetic: what may be on its way, from what was read when.
 #[derive(Debug)]
@@ -35,11 +38,13 @@ struct Pace {
     since: Instant,
     read_then: u64,
     full: bool,
+    /// When the receiver was last heard, or there was nothing to hear from it.
+    heard: Instant,
 }
 
 impl Pace {
     fn new(now: Instant) -> Self {
-        Self { size: BYTES_MIN, sent: 0, read: 0, since: now, read_then: 0, full: false }
+        Self { size: BYTES_MIN, sent: 0, read: 0, since: now, read_then: 0, full: false, heard: now }
     }
 
     fn room(&mut self) -> u64 {
@@ -49,6 +54,9 @@ impl Pace {
     }
 
     fn send(&mut self, bytes: u64, now: Instant) {
+        if self.sent == self.read {
+            self.heard = now;
+        }
         if self.sent == self.read && now.saturating_duration_since(self.since) > INTERVAL {
             self.size = BYTES_MIN; // Nobody knows what the way carries by now.
             self.measure(now);
@@ -58,6 +66,7 @@ impl Pace {
 
     fn hear(&mut self, read: u64, now: Instant) {
         self.read = read.clamp(self.read, self.sent);
+        self.heard = now;
         let passed = now.saturating_duration_since(self.since);
         if passed < INTERVAL {
             return;
@@ -67,6 +76,11 @@ impl Pace {
             self.size = u64::try_from(2 * carried).unwrap_or(BYTES_MAX).clamp(BYTES_MIN, BYTES_MAX);
         }
         self.measure(now);
+    }
+
+    /// Something is under way, and nothing was heard of it for so long.
+    fn is_stuck(&self, now: Instant) -> bool {
+        self.sent > self.read && now.saturating_duration_since(self.heard) >= PEER_SILENCE_MAX
     }
 
     fn measure(&mut self, now: Instant) {
@@ -86,6 +100,14 @@ impl Window {
     fn lock(&self) -> MutexGuard<'_, (Pace, Option<Waker>)> {
         // Plain numbers, right at any moment.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends when the receiver is silent although something is under way. Its end of the connection may be gone: it
+    /// gave up telling us across a network that was cut, and we, who wait for its word, would never find out.
+    pub(crate) async fn stuck(&self) {
+        while !self.lock().0.is_stuck(Instant::now()) {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// The peer has read so many bytes in all.
@@ -243,6 +265,20 @@ mod tests {
         }
         let wide = settled(100 << 20, ms(10));
         assert_eq!(wide, BYTES_MAX, "a wide way is used");
+    }
+
+    #[test]
+    fn a_receiver_that_says_nothing_is_noticed() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(begun);
+        let (later, last) = (begun + PEER_SILENCE_MAX, begun + PEER_SILENCE_MAX * 2);
+        assert!(!pace.is_stuck(later), "nothing is under way");
+        pace.send(10, later);
+        assert!(!pace.is_stuck(later) && pace.is_stuck(last));
+        pace.hear(5, later + INTERVAL);
+        assert!(!pace.is_stuck(last));
+        pace.hear(10, later + INTERVAL);
+        assert!(!pace.is_stuck(last + INTERVAL));
     }
 
     #[test]

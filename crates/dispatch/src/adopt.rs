@@ -150,7 +150,8 @@ impl Dispatch {
                 // A boot that stands by and never began to send this has sent nothing, and says so by living.
                 let idle = untouched && self.cluster.stands_by(run.owner);
                 // Of an older boot of this node, too, where its disk is gone.
-                if !self.kept.contains(&run.owner) && !idle {
+                let known = run.owner == self.me || self.kept.contains(&run.owner);
+                if !known && !idle {
                     run.taken = last.map(|step| (run.owner, step));
                 }
             }
