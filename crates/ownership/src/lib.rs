@@ -95,6 +95,8 @@ pub struct Rules {
     pub pause_guard: bool,
     /// One chosen survivor adopts what a dead boot left in a log.
     pub chosen: bool,
+    /// It is the node that wrote the log, if that lives.
+    pub home: bool,
     /// The owner is looked at again right before a message leaves.
     pub fence: bool,
     /// Of two alerts for the same notice one sends.
@@ -116,6 +118,7 @@ impl Default for Rules {
             barrier: true,
             pause_guard: true,
             chosen: true,
+            home: true,
             fence: true,
             aliases: true,
             patience: true,
@@ -394,8 +397,9 @@ impl Cluster {
         self.peers.get(&node).filter(|peer| peer.condition.is_alive()).and_then(|peer| peer.boot)
     }
 
-    /// Who is to adopt what a dead boot owned in `log`: the node that hashing picks for the log, so that survivors
-    /// share and rarely race. A backup only if nobody else is left; a witness never.
+    /// Who is to adopt what a dead boot owned in `log`: the node that wrote it if that lives, else the one that
+    /// hashing picks for the log, so that survivors share and rarely race. A backup only if nobody else is left; a
+    /// witness never.
     pub fn adopter(&self, log: LogId) -> NodeId {
         let mut alive: Vec<NodeId> = self.of_role(Role::Member);
         if alive.is_empty() {
@@ -403,6 +407,10 @@ impl Cluster {
         }
         if !self.rules.chosen {
             return self.me.node;
+        }
+        // It alone knows whether its disk is gone, and with it the end of the log.
+        if self.rules.home && alive.contains(&log.node) {
+            return log.node;
         }
         alive.into_iter().min_by_key(|node| rank(log, *node)).unwrap_or(self.me.node)
     }

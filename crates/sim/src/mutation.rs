@@ -60,6 +60,7 @@ pub const MUTATIONS: &[Mutation] = &[
         off: |rules| rules.pause_guard = false,
         noticed_by: &[("pause", 2), ("pause", 3)],
     },
+    Mutation { rule: "home", off: |rules| rules.home = false, noticed_by: &[("full", 2)] },
     Mutation { rule: "chosen", off: |rules| rules.chosen = false, noticed_by: &[("crash", 3), ("flap", 3)] },
     Mutation {
         rule: "fence",

@@ -47,6 +47,7 @@ const RULES: Rules = Rules {
     barrier: true,
     pause_guard: true,
     chosen: true,
+    home: true,
     fence: true,
     aliases: true,
     patience: true,
@@ -183,7 +184,7 @@ fn breaks(scene: &Scene, rule: &str, off: fn(&mut Rules)) -> bool {
 
 #[test]
 fn without_the_rules_for_claims_something_breaks() {
-    assert!(breaks(&B_KNOWS, "claim_wait", |rules| rules.claim_wait = false));
+    assert!(breaks(&RETURN, "claim_wait", |rules| rules.claim_wait = false));
     // One survivor is chosen, and where two claim all the same they wait: either rule covers for the other.
     assert!(
         breaks(&DEATH, "chosen and claim_wait", |rules| (rules.chosen, rules.claim_wait) = (false, false))
