@@ -129,7 +129,7 @@ impl Dispatch {
         if self.cluster.is_dead(owner, now.mono) {
             return self.state.conduct.takes_over() || self.cluster.is_alone();
         }
-        self.state.conduct.passive && self.cluster.stands_by(owner)
+        self.state.conduct.passive && self.cluster.stands_by(owner, &self.state.applied)
     }
 
     fn adopter(&self, log: LogId) -> NodeId {
@@ -144,11 +144,10 @@ impl Dispatch {
         for alert in orphans {
             let Some(open) = self.state.open.get(alert) else { continue };
             let last = open.facts.fired.last_key_value().map(|(step, _)| *step);
-            let untouched = open.facts.sent.is_empty();
             if let Some(run) = self.runs.get_mut(alert) {
                 run.turn = Turn::Awaited;
-                // A boot that stands by and never began to send this has sent nothing, and says so by living.
-                let idle = untouched && self.cluster.stands_by(run.owner);
+                // A boot that stands by sends nothing more, and what it sent stands in its log, which is here.
+                let idle = self.cluster.stands_by(run.owner, &self.state.applied);
                 // Of an older boot of this node, too, where its disk is gone.
                 let known = run.owner == self.me || self.kept.contains(&run.owner);
                 if !known && !idle {

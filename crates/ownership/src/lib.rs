@@ -513,10 +513,14 @@ impl Cluster {
         durable.iter().map(least).collect()
     }
 
-    /// The boot lives and is on standby.
-    pub fn stands_by(&self, boot: LogId) -> bool {
-        let peer = self.peers.get(&boot.node);
-        peer.is_some_and(|peer| peer.condition.is_alive() && peer.boot == Some(boot) && peer.standby)
+    /// The boot lives and is on standby, and all is here that it is known to have written: what it sent before
+    /// it stood by, we know of. `held` is how much of each log we hold.
+    pub fn stands_by(&self, boot: LogId, held: &Vector) -> bool {
+        let upto = |vector: &Vector| vector.get(&boot).copied().unwrap_or(0);
+        self.peers.get(&boot.node).is_some_and(|peer| {
+            let idle = peer.condition.is_alive() && peer.boot == Some(boot) && peer.standby;
+            idle && upto(held) >= upto(&peer.held)
+        })
     }
 
     /// All that the boot ever wrote is here: it writes no more, and all members are level with us. Its own node
