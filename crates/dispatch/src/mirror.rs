@@ -206,7 +206,7 @@ impl Dispatch {
             }
             Record::Closed { alert } => {
                 let target = self.state.target(*alert);
-                let twins = self.state.merged.iter().filter(|(_, (_, into))| *into == target);
+                let twins = self.state.merged.iter().filter(|(_, twin)| twin.into == target);
                 // Those of an alert that is open are known to its run.
                 let open = self.runs.contains_key(&target);
                 let twins = twins.filter(|_| !open).map(|(twin, _)| *twin);

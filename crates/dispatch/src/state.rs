@@ -50,6 +50,17 @@ pub struct Sent {
     pub attempts: Vec<Attempt>,
 }
 
+/// An alert that is part of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// Its code, which stays valid; none while that is not known.
+    pub code: Option<Code>,
+    /// The smallest of its twins, which stands for all.
+    pub into: AlertId,
+    /// Its `Accept` was seen.
+    pub met: bool,
+}
+
 impl Sent {
     /// Some attempt was accepted by a provider.
     pub fn accepted(&self) -> bool {
@@ -283,8 +294,8 @@ pub struct State {
     pub early: BTreeMap<AlertId, Facts>,
     /// Alerts that were closed before their `Accept` was seen.
     pub early_closed: BTreeSet<AlertId>,
-    /// Alerts that turned out to be twins of others, with their codes: what is said of them is said of those.
-    pub merged: BTreeMap<AlertId, (Option<Code>, AlertId)>,
+    /// Alerts that turned out to be twins of others: what is said of them is said of those.
+    pub merged: BTreeMap<AlertId, Twin>,
     /// What open alerts refer to.
     pub rosters: BTreeMap<Digest, Arc<Roster>>,
     /// The logs whose next acceptance may refer to a roster without writing it again.
@@ -499,7 +510,7 @@ impl State {
 
     /// The alert that stands for another one: its smallest known twin, or itself.
     pub fn target(&self, alert: AlertId) -> AlertId {
-        self.merged.get(&alert).map_or(alert, |(_, smallest)| *smallest)
+        self.merged.get(&alert).map_or(alert, |twin| twin.into)
     }
 
     /// Two alerts are one from now on: the smaller stands for both, and whatever closes one closes both.
@@ -516,23 +527,23 @@ impl State {
         if one != other {
             self.unite(one.min(other), one.max(other));
         }
-        if let Some((known, _)) = self.merged.get_mut(&alert) {
-            *known = known.or(code);
+        if let Some(twin) = self.merged.get_mut(&alert) {
+            twin.code = twin.code.or(code);
         }
     }
 
     fn unite(&mut self, smaller: AlertId, larger: AlertId) {
         let open = self.open.remove(&larger);
-        let code = open.as_ref().map(|open| open.alert.code);
+        let (code, met) = (open.as_ref().map(|open| open.alert.code), open.is_some());
         let facts = open.map(|open| open.facts).or_else(|| self.early.remove(&larger)).unwrap_or_default();
         match self.open.get_mut(&smaller) {
             Some(open) => open.facts.merge_twin(&facts),
             None => self.early.entry(smaller).or_default().merge_twin(&facts),
         }
-        for (_, smallest) in self.merged.values_mut().filter(|(_, smallest)| *smallest == larger) {
-            *smallest = smaller;
+        for twin in self.merged.values_mut().filter(|twin| twin.into == larger) {
+            twin.into = smaller;
         }
-        self.merged.insert(larger, (code, smaller));
+        self.merged.insert(larger, Twin { code, into: smaller, met });
     }
 
     /// Nothing will ever be open under that id again.
@@ -542,8 +553,8 @@ impl State {
     }
 
     fn accept(&mut self, id: AlertId, at: Wall, alert: &Arc<Alert>) {
-        if let Some((code, _)) = self.merged.get_mut(&id) {
-            *code = Some(alert.code); // It was known to be a twin before it was seen.
+        if let Some(twin) = self.merged.get_mut(&id) {
+            (twin.code, twin.met) = (Some(alert.code), true); // It was known to be a twin before it was seen.
             return;
         }
         let mut facts = self.early.remove(&id).unwrap_or_default();
@@ -557,7 +568,7 @@ impl State {
     /// Closes an alert and its twins.
     fn close(&mut self, alert: AlertId) {
         let target = self.target(alert);
-        let twins = self.merged.extract_if(.., |_, (_, smallest)| *smallest == target);
+        let twins = self.merged.extract_if(.., |_, twin| twin.into == target);
         let mut closed: Vec<AlertId> = twins.map(|(twin, _)| twin).collect();
         closed.push(target);
         for alert in closed {
@@ -603,11 +614,14 @@ impl State {
         for (mine, theirs) in [(self, other), (other, self)] {
             joined.take(mine, theirs);
         }
-        for (alert, (code, into)) in self.merged.iter().chain(&other.merged) {
-            joined.unite_all(*alert, *code, *into);
+        for (alert, twin) in self.merged.iter().chain(&other.merged) {
+            joined.unite_all(*alert, twin.code, twin.into);
+            if let Some(joint) = joined.merged.get_mut(alert) {
+                joint.met |= twin.met;
+            }
         }
         for (mine, theirs) in [(self, other), (other, self)] {
-            for (alert, (_, into)) in &mine.merged {
+            for (alert, Twin { into, .. }) in &mine.merged {
                 if theirs.is_finished(*alert) || theirs.is_finished(*into) {
                     joined.close(*alert);
                 }
@@ -688,9 +702,12 @@ impl State {
                 self.early.insert(id, facts);
             }
         }
-        let over: Vec<AlertId> =
-            self.merged.values().map(|(_, into)| *into).filter(|into| self.is_finished(*into)).collect();
-        self.merged.retain(|_, (_, into)| !over.contains(into));
+        // One that is known of without its `Accept`, where that should be, is over: only then are records deleted.
+        let gone = |(alert, twin): &(&AlertId, &Twin)| {
+            self.is_finished(twin.into) || !twin.met && !self.unseen(alert.0)
+        };
+        let over: BTreeSet<AlertId> = self.merged.iter().filter(gone).map(|(_, twin)| twin.into).collect();
+        over.into_iter().for_each(|alert| self.close(alert));
         let (applied, lost) = (&self.applied, &self.lost);
         let unseen =
             |id: &RecordId| id.seq >= applied.get(&id.log).copied().unwrap_or(0) || lost.contains(id);

@@ -6,7 +6,7 @@
 
 use crate::record::{Actor, Alert, Purpose, Record};
 use crate::run::{Elsewhere, Turn, notification_id};
-use crate::state::{Open, Sent};
+use crate::state::{Open, Sent, Twin};
 use crate::{Dispatch, Effect, Held};
 use base::{AlertId, Digest, Hasher, NotificationId, Now};
 use std::collections::BTreeSet;
@@ -132,7 +132,7 @@ impl Dispatch {
     /// Takes note of the alerts that became part of those that `which` picks: their codes lead to these, and
     /// their records go with theirs.
     pub(crate) fn gather_twins(&mut self, which: impl Fn(AlertId) -> bool) {
-        for (twin, (code, into)) in self.state.merged.iter().filter(|(_, (_, into))| which(*into)) {
+        for (twin, Twin { code, into, .. }) in self.state.merged.iter().filter(|(_, twin)| which(twin.into)) {
             let Some((open, run)) = self.state.open.get(into).zip(self.runs.get_mut(into)) else { continue };
             if !run.twins.contains(twin) {
                 run.twins.push(*twin);

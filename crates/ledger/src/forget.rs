@@ -114,6 +114,9 @@ impl Forgetting {
             });
             about.records += 1;
             self.waiting += usize::from(about.waits);
+            if row.index.merges.is_some_and(|into| !self.is_behind(store, into)) {
+                self.hold_back(alert);
+            }
         }
         if !late.is_empty() {
             self.ask(store, late, &[]);
@@ -166,14 +169,25 @@ impl Forgetting {
         alerts.into_iter().filter(|alert| self.known.contains_key(alert)).collect()
     }
 
+    /// The records of that alert are gone, or go before those that ask now.
+    fn is_behind(&self, store: &Store, into: AlertId) -> bool {
+        self.known.get(&into).map_or_else(|| store.covers(into), |about| about.waits)
+    }
+
+    /// What waits to be deleted says of another alert now that it is over: it stays until that goes. Without this
+    /// a start that finds the other one alone would take it for open.
+    fn hold_back(&mut self, alert: AlertId) {
+        let Some(about) = self.known.get_mut(&alert).filter(|about| about.waits) else { return };
+        about.waits = false;
+        self.waiting = self.waiting.saturating_sub(about.records);
+        self.alerts.retain(|(waits, _)| *waits != alert);
+    }
+
     /// Lets an alert wait to be deleted once that can do no harm, and the twins that wait for it.
     fn line_up(&mut self, store: &Store, alert: AlertId, needs: &Needs) {
         let mut next = vec![alert];
         while let Some(alert) = next.pop() {
-            let behind = |into: &AlertId| match self.known.get(into) {
-                Some(about) => about.waits,
-                None => store.covers(*into),
-            };
+            let behind = |into: &AlertId| self.is_behind(store, *into);
             let free = store.covers(alert) && self.twins.get(&alert).is_none_or(behind);
             let Some(about) = self.known.get_mut(&alert) else { continue };
             if free && about.over && !about.waits {
@@ -283,6 +297,16 @@ mod tests {
         Index { alert: Some(alert), ..Index::default() }
     }
 
+    fn accept(of: AlertId) -> Row {
+        let accepted = record::Accepted {
+            source: base::Name::new("scada").unwrap(),
+            key: None,
+            digest: None,
+            code: dispatch::record::Code { letter: 'A', number: 1 },
+        };
+        row(of.0.log, of.0.seq, Index { accept: Some(accepted), ..about(of) })
+    }
+
     fn passing() -> Index {
         Index { passing: true, ..Index::default() }
     }
@@ -347,15 +371,6 @@ mod tests {
     #[test]
     fn a_twin_goes_after_what_it_was_merged_into() {
         let (smaller, larger, coming) = (alert(log(1), 0), alert(log(2), 0), alert(log(1), 5));
-        let accept = |of: AlertId| {
-            let accepted = record::Accepted {
-                source: base::Name::new("scada").unwrap(),
-                key: None,
-                digest: None,
-                code: dispatch::record::Code { letter: 'A', number: 1 },
-            };
-            row(of.0.log, of.0.seq, Index { accept: Some(accepted), ..about(of) })
-        };
         let merged = |seq, of, into| row(log(2), seq, Index { merges: Some(into), ..about(of) });
         let rows = [accept(smaller), accept(larger), merged(1, larger, smaller)];
         let (_folder, mut store, mut forgetting) = with(&rows, Peers::None, 99);
@@ -374,6 +389,22 @@ mod tests {
         store.add(&rows).unwrap();
         forgetting.stored(&store, &rows);
         assert_eq!(forgetting.take(), (vec![coming, larger], vec![]));
+    }
+
+    #[test]
+    fn what_says_that_another_one_is_over_stays_until_that_goes() {
+        let (first, second) = (alert(log(1), 0), alert(log(1), 1));
+        let rows = [accept(first), accept(second)];
+        let (_folder, mut store, mut forgetting) = with(&rows, Peers::None, 99);
+        forgetting.ask(&store, vec![first], &[]);
+        let late = [row(log(1), 2, Index { merges: Some(second), ..about(first) })];
+        store.add(&late).unwrap();
+        forgetting.stored(&store, &late);
+        forgetting.pass(&marks(9, 9));
+        assert!(!forgetting.due());
+        forgetting.ask(&store, vec![second], &[]);
+        assert_eq!(forgetting.take(), (vec![second, first], vec![]));
+        assert_eq!(forgetting.waiting, 0);
     }
 
     #[test]

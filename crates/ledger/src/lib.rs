@@ -22,7 +22,6 @@
 mod backup;
 mod checkpoint;
 mod error;
-mod fate;
 mod forget;
 mod history;
 mod lock;

@@ -3,12 +3,11 @@
 //! A record that cannot be read is put aside and reported; it never keeps the others from being read.
 
 use crate::OpenError;
-use crate::fate::{Fate, Fates};
 use crate::standing::ALL;
 use crate::store::{Store, bits, log, logs, raise, unbits};
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, RecordId, Wall};
 use dispatch::record::{Code, Entry};
-use record::DecodeError;
+use record::{DecodeError, Fate, Fates};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,13 +3,13 @@
 //! Separate from `forget`, which deletes: rows are also kept for peers, and nodes differ in those. What is told
 //! here follows from the records alone, so that every node that holds the same records says the same.
 
-use crate::fate::{Fate, Fates};
 use crate::reader::ReadError;
 use crate::recover::{Trouble, read};
 use crate::store::{finished, log, lost, unbits, vector};
 use base::limits::DIRECTORY_TERMS_BACK;
 use base::{AlertId, Digest, LogId, RecordId};
 use dispatch::record::Record;
+use record::{Fate, Fates};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 

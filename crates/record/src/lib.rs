@@ -4,11 +4,13 @@
 //! stores bytes without knowing what they say.
 //!
 //! `codec` turns an entry into bytes and back, over the forms of `forms`, `membership` and `roster`, whose single values
-//! `spell` writes; `index` says what a record is filed under; `document` is the directory as people and
+//! `spell` writes; `index` says what a record is filed under, `fate` what the remaining records tell of
+//! an alert; `document` is the directory as people and
 //! programs read and write it.
 
 mod codec;
 pub mod document;
+mod fate;
 mod forms;
 mod index;
 mod membership;
@@ -16,4 +18,5 @@ mod roster;
 mod spell;
 
 pub use codec::{DecodeError, VERSION, decode, encode, labels_to_json, to_json};
+pub use fate::{Fate, Fates};
 pub use index::{Accepted, Index, index};

@@ -8,6 +8,7 @@ use base::{AlertId, Digest, LogId, RecordId, Wall};
 use dispatch::record::{Code, Entry};
 use dispatch::state::State;
 use dispatch::{Past, PastKey, Snapshot};
+use record::{Fate, Fates};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -76,6 +77,8 @@ pub(crate) struct Disk {
     pub(crate) batch: usize,
     /// Done with, once all members have each log this far.
     asked: VecDeque<(BTreeSet<AlertId>, BTreeMap<LogId, u64>)>,
+    /// Done with, and kept for what they say of twins.
+    behind: BTreeSet<AlertId>,
     dropped: BTreeSet<RecordId>,
 }
 
@@ -134,10 +137,40 @@ impl Disk {
             });
             self.dropped.extend(older.map(|(id, _)| *id));
         }
-        let late = row.index.alert.filter(|alert| alert.0 != id && self.is_gone(*alert));
+        let (about, merges) = (row.index.alert, row.index.merges);
+        let late = about.filter(|alert| alert.0 != id && self.is_gone(*alert));
         self.rows.insert(id, row);
-        if let Some(alert) = late {
-            self.forget(vec![alert], &[]);
+        match (late, about, merges) {
+            (Some(alert), _, into) => self.forget(into.into_iter().chain([alert]).collect(), &[]),
+            (None, Some(alert), Some(_)) => {
+                // What waits to be deleted says of another alert now that it is over.
+                for (alerts, _) in &mut self.asked {
+                    if alerts.remove(&alert) {
+                        self.behind.insert(alert);
+                    }
+                }
+                let waits = self.asked.iter().flat_map(|(alerts, _)| alerts.iter().copied()).collect();
+                self.catch_up(&waits);
+            }
+            (None, ..) => (),
+        }
+    }
+
+    /// Asks for those that were kept for what they say of twins, and need be no longer: `over` go as well.
+    fn catch_up(&mut self, over: &BTreeSet<AlertId>) {
+        let mut next: BTreeSet<AlertId> = BTreeSet::new();
+        for alert in &self.behind {
+            let mut twins = self.rows.values().filter(|row| row.index.alert == Some(*alert));
+            if twins.all(|row| row.index.merges.is_none_or(|into| over.contains(&into) || self.is_gone(into)))
+            {
+                next.insert(*alert);
+            }
+        }
+        if !next.is_empty() {
+            self.behind.retain(|alert| !next.contains(alert));
+            let over = over.union(&next).copied().collect();
+            self.asked.push_back((next, self.upto.clone()));
+            self.catch_up(&over);
         }
     }
 
@@ -202,7 +235,10 @@ impl Disk {
     }
 
     fn forget(&mut self, alerts: Vec<AlertId>, rosters: &[Digest]) {
-        self.asked.push_back((alerts.into_iter().collect(), self.upto.clone()));
+        self.behind.extend(alerts.iter().copied());
+        let waiting = self.asked.iter().flat_map(|(alerts, _)| alerts);
+        let over = waiting.copied().chain(alerts).collect();
+        self.catch_up(&over);
         let of = |row: &Row| row.index.roster.is_some_and(|id| rosters.contains(&id));
         let rows = self.rows.iter().filter(|(_, row)| of(row)).map(|(id, _)| *id);
         self.dropped.extend(rows);
@@ -241,16 +277,13 @@ impl Disk {
 
     /// All that a peer needs which lacks records that are gone.
     pub(crate) fn parcel(&self) -> Parcel {
-        let mut over = self.finished.clone();
-        over.extend(self.rows.values().filter_map(|row| row.index.closes));
         let unreadable = |(_, row): &(&RecordId, &Row)| record::decode(&row.bytes).is_err();
         let mut lost = self.lost.clone();
         lost.extend(self.rows.iter().filter(unreadable).map(|(id, _)| *id));
-        let pending = |alert: AlertId| {
-            let covered = self.covers(alert) && !lost.contains(&alert.0);
-            !covered || self.rows.contains_key(&alert.0) && !over.contains(&alert)
-        };
+        let fates = self.fates(lost.clone());
         let needed = |id: &RecordId, row: &Row| {
+            let most = if row.index.merges.is_some() { Fate::Awaited } else { Fate::Pending };
+            let pending = |alert| fates.of(alert, &self.upto) <= most;
             !lost.contains(id) && !row.index.passing && row.index.alert.is_none_or(pending)
         };
         let rows = self.rows.iter().filter(|(id, row)| needed(id, row));
@@ -300,13 +333,22 @@ impl Disk {
     /// Finds again what the last run had yet to delete.
     fn ask_again(&mut self) {
         self.asked.clear();
-        let rows = || self.rows.values();
-        let mut over: BTreeSet<AlertId> = rows().filter_map(|row| row.index.closes).collect();
-        let named = rows().filter_map(|row| row.index.alert);
-        over.extend(named.filter(|alert| self.is_gone(*alert)));
-        over.extend(self.finished.iter().copied());
-        over.retain(|alert| self.covers(*alert));
+        self.behind.clear();
+        let fates = self.fates(self.lost.clone());
+        let named = self.rows.values().filter_map(|row| row.index.alert).chain(self.finished.iter().copied());
+        let over: BTreeSet<AlertId> =
+            named.filter(|alert| fates.of(*alert, &self.upto) == Fate::Over).collect();
         self.forget(over.into_iter().collect(), &[]);
+    }
+
+    /// What the rows say of alerts, but for those that are lost.
+    fn fates(&self, lost: BTreeSet<RecordId>) -> Fates {
+        let mut fates = Fates::new(self.finished.clone(), lost.clone());
+        for (id, row) in self.rows.iter().filter(|(id, _)| !lost.contains(id)) {
+            fates.see(*id, &row.index);
+        }
+        fates.settle(&self.upto);
+        fates
     }
 
     /// Power fails: what was not durable is gone. The batch under way made it whole or not at all: a write that

@@ -2,15 +2,15 @@
 //!
 //! Separate from those who ask, a start and the readers for peers: both must come to the same answer as
 //! `dispatch::State` does when it folds the records. Twins, which `Merged` makes one, share one fate: whatever
-//! ends one ends all.
+//! ends one ends all. One of which the acceptance is gone was ended: only then are records deleted.
 
+use crate::Index;
 use base::{AlertId, LogId, RecordId};
-use record::Index;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done with the records of an alert; the later, the less of them is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Fate {
+pub enum Fate {
     /// Its `Accept` may still come: what is known of it waits.
     Unseen,
     /// It is not over.
@@ -23,7 +23,7 @@ pub(crate) enum Fate {
 
 /// What the records say of alerts.
 #[derive(Debug, Default)]
-pub(crate) struct Fates {
+pub struct Fates {
     accepted: BTreeSet<AlertId>,
     over: BTreeSet<AlertId>,
     /// Each twin, and a smaller one.
@@ -37,22 +37,22 @@ pub(crate) struct Fates {
 
 impl Fates {
     /// These are known to be over, and those records are lost.
-    pub(crate) fn new(over: BTreeSet<AlertId>, lost: BTreeSet<RecordId>) -> Self {
+    pub fn new(over: BTreeSet<AlertId>, lost: BTreeSet<RecordId>) -> Self {
         Self { over, lost, ..Self::default() }
     }
 
     /// This record turns out to be lost as well.
-    pub(crate) fn lose(&mut self, id: RecordId) {
+    pub fn lose(&mut self, id: RecordId) {
         self.lost.insert(id);
     }
 
     /// The records that are lost.
-    pub(crate) fn lost(&self) -> &BTreeSet<RecordId> {
+    pub fn lost(&self) -> &BTreeSet<RecordId> {
         &self.lost
     }
 
     /// Takes a record in.
-    pub(crate) fn see(&mut self, id: RecordId, index: &Index) {
+    pub fn see(&mut self, id: RecordId, index: &Index) {
         if index.accept.is_some() {
             self.accepted.insert(AlertId(id));
         }
@@ -66,7 +66,7 @@ impl Fates {
     }
 
     /// All records are taken in; `upto` says how far each log goes.
-    pub(crate) fn settle(&mut self, upto: &BTreeMap<LogId, u64>) {
+    pub fn settle(&mut self, upto: &BTreeMap<LogId, u64>) {
         let all: BTreeSet<AlertId> = self.twins.iter().flat_map(|(one, other)| [*one, *other]).collect();
         for alert in all {
             let smallest = self.smallest(alert);
@@ -82,7 +82,7 @@ impl Fates {
     }
 
     /// What becomes of the records of `alert`.
-    pub(crate) fn of(&self, alert: AlertId, upto: &BTreeMap<LogId, u64>) -> Fate {
+    pub fn of(&self, alert: AlertId, upto: &BTreeMap<LogId, u64>) -> Fate {
         let smallest = self.smallest(alert);
         let gone = self.over.contains(&alert) || !self.accepted.contains(&alert);
         if !self.covers(alert, upto) {
