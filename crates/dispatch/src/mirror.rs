@@ -505,6 +505,7 @@ impl Dispatch {
         for (alert, at, bound) in changed {
             if self.runs.contains_key(&alert) {
                 self.backdate(now, alert);
+                self.recollect(alert);
                 if self.runs.get(&alert).is_some_and(|run| run.turn == Turn::Ours) {
                     self.fan_all(now, alert);
                 }

@@ -132,14 +132,24 @@ impl Dispatch {
     /// Takes note of the alerts that became part of those that `which` picks: their codes lead to these, and
     /// their records go with theirs.
     pub(crate) fn gather_twins(&mut self, which: impl Fn(AlertId) -> bool) {
+        let mut grown = BTreeSet::new();
         for (twin, Twin { code, into, .. }) in self.state.merged.iter().filter(|(_, twin)| which(twin.into)) {
-            let Some((open, run)) = self.state.open.get(into).zip(self.runs.get_mut(into)) else { continue };
+            let Some(run) = self.runs.get_mut(into) else { continue };
             if !run.twins.contains(twin) {
                 run.twins.push(*twin);
-                run.elsewhere = elsewhere(*into, open);
-                run.told = open.facts.sent.values().any(Sent::accepted);
+                grown.insert(*into);
             }
             self.open_codes.extend(code.map(|code| (code, *into)));
+        }
+        grown.into_iter().for_each(|alert| self.recollect(alert));
+    }
+
+    /// Looks anew whom an alert told, after more became known of it at once than one record says.
+    pub(crate) fn recollect(&mut self, alert: AlertId) {
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
+        run.told = open.facts.sent.values().any(Sent::accepted);
+        if !run.twins.is_empty() {
+            run.elsewhere = elsewhere(alert, open);
         }
     }
 

@@ -214,7 +214,7 @@ pub const PROFILES: &[Profile] = &[
         name: "lossy",
         about: "much is lost on the way and comes late, and processes are killed",
         hole: None,
-        faults: &[Fault::Kill, Fault::Kill, Fault::Cut],
+        faults: &[Fault::Kill, Fault::Pause, Fault::Cut],
         gap: (300, 2000),
         people: People::Answering,
         mail: USUAL,
