@@ -10,8 +10,12 @@ use std::time::Duration;
 const LAG_RECORDS: u64 = 4096;
 /// A clock that seems set back by more than this is not believed at once, in milliseconds.
 const CLOCK_STEP_MS: i64 = 50;
-/// It is believed once it has seemed so for this long.
+/// A clock that seems behind by less than this when it is heard first is taken to be like ours, in milliseconds: that
+/// word may have waited in a connection that stalled, or for a process that stood still.
+const STALL_MS: i64 = 10_000;
+/// It is believed once it has seemed so for this long, by this many words.
 const CLOCK_BELIEVED: Duration = Duration::from_secs(10);
+const CLOCK_WORDS: u32 = 50;
 /// Acknowledgements kept while we lack what the peer held when it gave them.
 const PENDING_MAX: usize = 32;
 
@@ -76,6 +80,15 @@ pub struct PeerView {
     pub unsynced: Duration,
 }
 
+/// How a clock seems that seems to be set back.
+#[derive(Clone, Copy, Debug)]
+struct Behind {
+    since: Mono,
+    words: u32,
+    /// By the word that was under way for the shortest time.
+    ahead: i64,
+}
+
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about one peer")]
 pub(crate) struct Peer {
@@ -102,8 +115,8 @@ pub(crate) struct Peer {
     pub(crate) standby: bool,
     unsynced: Duration,
     pub(crate) ahead: Option<i64>,
-    /// Since when all that it says makes its clock seem further behind.
-    behind_since: Option<Mono>,
+    /// All that it says since then makes its clock seem further behind.
+    behind: Option<Behind>,
     pub(crate) hello: Option<(Arc<str>, BTreeSet<Name>)>,
     pub(crate) told_durable: Vector,
     pub(crate) told_held: Vector,
@@ -142,7 +155,7 @@ impl Peer {
             standby: false,
             unsynced: Duration::ZERO,
             ahead: None,
-            behind_since: None,
+            behind: None,
             hello: None,
             told_durable: Vector::new(),
             told_held: Vector::new(),
@@ -193,14 +206,22 @@ impl Peer {
     }
 
     /// Takes note of how far its clock seems to be ahead. A word that was long under way makes it seem behind: it is
-    /// believed only when all words have said so for a while. Without
-    /// this what comes after a stalled connection would be dated by how long it stalled.
+    /// believed only when many words have said so for a while, and then the least of it. Without this what comes after
+    /// a stalled connection would be dated by how long it stalled.
     fn compare(&mut self, now: Mono, ahead: i64) {
-        let behind = self.ahead.is_some_and(|known| ahead < known - CLOCK_STEP_MS);
-        let since = *self.behind_since.get_or_insert(now);
-        if !behind || now.since(since) >= CLOCK_BELIEVED {
+        let stalled = (-STALL_MS..0).contains(&ahead);
+        let known = *self.ahead.get_or_insert(if stalled { 0 } else { ahead });
+        if ahead >= known - CLOCK_STEP_MS {
             self.ahead = Some(ahead);
-            self.behind_since = None;
+            self.behind = None;
+            return;
+        }
+        let behind = self.behind.get_or_insert(Behind { since: now, words: 0, ahead });
+        behind.words += 1;
+        behind.ahead = behind.ahead.max(ahead);
+        if behind.words >= CLOCK_WORDS && now.since(behind.since) >= CLOCK_BELIEVED {
+            self.ahead = Some(behind.ahead);
+            self.behind = None;
         }
     }
 

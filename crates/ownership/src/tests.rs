@@ -303,3 +303,20 @@ fn a_heartbeat_tells_what_is_new_unless_it_is_whole() {
     let mut said = |whole| cluster.heartbeat(Mono(0), Wall(0), NodeId(2), own, whole).durable.len();
     assert_eq!([said(false), said(false), said(true)], [1, 0, 1]);
 }
+
+#[test]
+fn a_first_word_that_was_long_under_way_does_not_make_a_clock_seem_behind() {
+    let (me, you) = (boot(1, 1), boot(2, 1));
+    let hears = |at: u64, first: i64| {
+        let mut cluster = cluster(&[Role::Member, Role::Member]);
+        let said = Heartbeat { wall: Wall(first), ..beat(you, &[], Some(me)) };
+        for at in (0..=at).step_by(100) {
+            cluster.hear(Mono(at), Wall(0), you.node, &said, &Vector::new());
+        }
+        cluster.ahead(you.node)
+    };
+    let day = 86_400_000;
+    assert_eq!(hears(0, -3_000), Some(0));
+    assert_eq!(hears(10 * SECOND, -3_000), Some(-3_000), "all that it says is that old");
+    assert_eq!((hears(0, 3_000), hears(0, day), hears(0, -day)), (Some(3_000), Some(day), Some(-day)));
+}

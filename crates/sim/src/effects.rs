@@ -293,6 +293,9 @@ impl World {
             Message::Parcel(parcel) => {
                 let snapshot = Box::new(parcel.snapshot());
                 self.tell(|world| format!("{} gets the snapshot of {}", world.name(ix), world.name(from)));
+                for id in parcel.rows.keys() {
+                    self.observe(&Fact::Told { ix, id: *id });
+                }
                 self.machine_mut(ix).parcel = Some(parcel);
                 PeerEvent::Snapshot(snapshot)
             }

@@ -28,6 +28,11 @@ pub(crate) enum Fact<'a> {
         ix: Ix,
         id: RecordId,
     },
+    /// A snapshot is about to be taken over that has this record.
+    Told {
+        ix: Ix,
+        id: RecordId,
+    },
     Finished {
         ix: Ix,
         alert: AlertId,
@@ -213,7 +218,11 @@ impl History {
             Fact::Answered { client, answer } => self.answered(*client, answer),
             Fact::Wiped { lost, disks, ix } => self.wiped(*ix, lost, disks),
             Fact::Stopped { disks } => self.stopped(disks),
-            Fact::Durable { .. } | Fact::Finished { .. } | Fact::Beat { .. } | Fact::Compacted { .. } => (),
+            Fact::Durable { .. }
+            | Fact::Told { .. }
+            | Fact::Finished { .. }
+            | Fact::Beat { .. }
+            | Fact::Compacted { .. } => (),
         }
     }
 

@@ -25,6 +25,11 @@ impl Invariant for Silent {
             if let Record::Ack { alert, .. } = &entry.record {
                 self.applied.insert((*ix, *alert));
             }
+        } else if let Fact::Told { ix, id } = fact {
+            let entry = scene.history.entries.get(id);
+            if let Some(Record::Ack { alert, .. }) = entry.map(|entry| &entry.record) {
+                self.applied.insert((*ix, *alert));
+            }
         } else if let Fact::Durable { ix, id } = fact {
             let entry = scene.history.entries.get(id);
             if let Some(Record::Ack { alert, .. }) = entry.map(|entry| &entry.record) {

@@ -107,7 +107,7 @@ impl Invariant for OnTime {
             };
             self.know(scene, *ix, *id, &entry.record);
             return wrong;
-        } else if let Fact::Durable { ix, id } = fact
+        } else if let Fact::Told { ix, id } = fact
             && let Some(entry) = scene.history.entries.get(id)
         {
             self.know(scene, *ix, *id, &entry.record); // What a snapshot brought is not appended.
