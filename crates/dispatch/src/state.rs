@@ -535,7 +535,9 @@ impl State {
     fn unite(&mut self, smaller: AlertId, larger: AlertId) {
         let open = self.open.remove(&larger);
         let (code, met) = (open.as_ref().map(|open| open.alert.code), open.is_some());
-        let facts = open.map(|open| open.facts).or_else(|| self.early.remove(&larger)).unwrap_or_default();
+        // One of two states that join may know it as open, and the other one facts about it only.
+        let mut facts = self.early.remove(&larger).unwrap_or_default();
+        open.iter().for_each(|open| facts.merge(&open.facts));
         match self.open.get_mut(&smaller) {
             Some(open) => open.facts.merge_twin(&facts),
             None => self.early.entry(smaller).or_default().merge_twin(&facts),
