@@ -7,7 +7,7 @@ use crate::cluster::nodes::Cluster;
 use crate::mailbox::peers;
 use crate::site::{PATIENCE, SmallDisk};
 use lab::within;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -111,11 +111,7 @@ fn a_clock_that_is_a_day_ahead_hurries_and_expires_nothing() {
     within(move || {
         for (ahead, victim) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let mut cluster = Cluster::made(2, |_| String::new(), |_| None);
-            cluster.nodes[ahead].environment = vec![
-                ("LD_PRELOAD".to_owned(), library.display().to_string()),
-                ("FAKETIME".to_owned(), "+1d".to_owned()),
-                ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
-            ];
+            cluster.nodes[ahead].environment = clock_set(&library, 1);
             cluster.run_all();
             assert_ahead(&cluster, ahead);
             let load = Load::new(&cluster, "clock");
@@ -140,6 +136,50 @@ fn a_clock_that_is_a_day_ahead_hurries_and_expires_nothing() {
         }
         println!("figure: a clock one day ahead: 4 kills, every step in time, nothing expired");
     });
+}
+
+#[test]
+fn a_certificate_that_nobody_renews_is_told_of_and_stops_nothing() {
+    let Some(library) = peers().map(|folder| faketime(&folder)) else { return };
+    within(move || {
+        for (days, words) in [(350, "expires on"), (400, "has expired")] {
+            let mut cluster = Cluster::start(2);
+            for node in &mut cluster.nodes {
+                node.stop();
+                // Without the CA's key no node renews; with it, the client of this test would need their clock.
+                std::fs::remove_file(node.folder.join("tls/ca.key")).unwrap();
+                node.environment = clock_set(&library, days);
+            }
+            cluster.run_all();
+            cluster.level();
+            for node in &cluster.nodes {
+                // These nodes have no operators who could be told; then it stands in the trail.
+                let said = node.trail("note");
+                let told = |entry: &Value| {
+                    let text = entry.to_string();
+                    text.contains("certificate `peer`") && text.contains(words)
+                };
+                assert!(said.iter().any(told), "{days}: {said:#?}");
+            }
+            let load = Load::new(&cluster, "certificate");
+            for number in 0..5 {
+                assert!(load.insist(&format!("certificate {number}"), CREW, &[number % 2]));
+            }
+            cluster.settle();
+            let told = load.told();
+            assert!(told.yes.values().all(|yes| yes.copies == 2), "{:?}", told.yes);
+            judge(&cluster, &told, "certificate");
+        }
+    });
+}
+
+/// What makes a program believe that it is some days later.
+fn clock_set(library: &Path, days: u32) -> Vec<(String, String)> {
+    vec![
+        ("LD_PRELOAD".to_owned(), library.display().to_string()),
+        ("FAKETIME".to_owned(), format!("+{days}d")),
+        ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+    ]
 }
 
 /// The wrong clock is seen by the other node; else nothing was tested.
