@@ -94,17 +94,30 @@ pub(crate) fn judge(cluster: &Cluster, told: &Told, what: &str) -> Figures {
     let by_message = messages(&arrived);
     not_after_acknowledgement(&arrived, told, what);
     let ours = |summary: &str| told.yes.contains_key(summary) || told.tried.contains(summary);
-    let trail = Trail::read(cluster);
     let mut figures = Figures { accepted: told.yes.len(), ..Figures::default() };
-    for (message, sends) in by_message.iter().filter(|((summary, _), _)| ours(summary)) {
+    let ours: Vec<_> = by_message.iter().filter(|((summary, _), _)| ours(summary)).collect();
+    for (_, sends) in &ours {
         figures.sent += sends.len();
         figures.repeats += sends.len() - 1;
         figures.marked += sends.iter().filter(|send| send.repeat.is_some()).count();
-        if let Err(why) = trail.explains(sends) {
-            panic!("{what}: {why}, of {message:?}: {sends:#?}");
-        }
     }
+    until_explained(cluster, &ours, what);
     figures
+}
+
+/// Waits until the trail explains what arrived: it is written behind what happens.
+fn until_explained(cluster: &Cluster, all: &[(&Message, &Vec<&Arrived>)], what: &str) {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let trail = Trail::read(cluster);
+        let wrong = all.iter().find_map(|(message, sends)| {
+            let why = trail.explains(sends).err()?;
+            Some(format!("{what}: {why}, of {message:?}: {sends:#?}"))
+        });
+        let Some(wrong) = wrong else { return };
+        assert!(Instant::now() < until, "{wrong}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Waits until everybody was told of every alert that was answered yes.
