@@ -280,7 +280,7 @@ impl Disk {
         let unreadable = |(_, row): &(&RecordId, &Row)| record::decode(&row.bytes).is_err();
         let mut lost = self.lost.clone();
         lost.extend(self.rows.iter().filter(unreadable).map(|(id, _)| *id));
-        let fates = self.fates(lost.clone());
+        let fates = self.fates(&lost);
         let needed = |id: &RecordId, row: &Row| {
             let most = if row.index.merges.is_some() { Fate::Awaited } else { Fate::Pending };
             let pending = |alert| fates.of(alert, &self.upto) <= most;
@@ -334,7 +334,7 @@ impl Disk {
     fn ask_again(&mut self) {
         self.asked.clear();
         self.behind.clear();
-        let fates = self.fates(self.lost.clone());
+        let fates = self.fates(&self.lost);
         let named = self.rows.values().filter_map(|row| row.index.alert).chain(self.finished.iter().copied());
         let over: BTreeSet<AlertId> =
             named.filter(|alert| fates.of(*alert, &self.upto) == Fate::Over).collect();
@@ -342,7 +342,7 @@ impl Disk {
     }
 
     /// What the rows say of alerts, but for those that are lost.
-    fn fates(&self, lost: BTreeSet<RecordId>) -> Fates {
+    fn fates(&self, lost: &BTreeSet<RecordId>) -> Fates {
         let mut fates = Fates::new(self.finished.clone(), lost.clone());
         for (id, row) in self.rows.iter().filter(|(id, _)| !lost.contains(id)) {
             fates.see(*id, &row.index);
