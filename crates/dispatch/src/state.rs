@@ -26,6 +26,17 @@ use std::time::Duration;
 /// Terms of the directory whose newest editions are kept.
 const BRANCHES_MAX: usize = 4;
 
+/// An alert that is part of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// Its code, which stays valid; none while that is not known.
+    pub code: Option<Code>,
+    /// The smallest of its twins, which stands for all.
+    pub into: AlertId,
+    /// Its `Accept` was seen.
+    pub met: bool,
+}
+
 /// One attempt at a notification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Attempt {
@@ -48,17 +59,6 @@ pub struct Sent {
     pub purpose: Purpose,
     /// Every attempt, by its intent.
     pub attempts: Vec<Attempt>,
-}
-
-/// An alert that is part of another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Twin {
-    /// Its code, which stays valid; none while that is not known.
-    pub code: Option<Code>,
-    /// The smallest of its twins, which stands for all.
-    pub into: AlertId,
-    /// Its `Accept` was seen.
-    pub met: bool,
 }
 
 impl Sent {

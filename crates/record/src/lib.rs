@@ -4,9 +4,8 @@
 //! stores bytes without knowing what they say.
 //!
 //! `codec` turns an entry into bytes and back, over the forms of `forms`, `membership` and `roster`, whose single values
-//! `spell` writes; `index` says what a record is filed under, `fate` what the remaining records tell of
-//! an alert; `document` is the directory as people and
-//! programs read and write it.
+//! `spell` writes; `index` says what a record is filed under, `fate` what the remaining records tell of an
+//! alert; `document` is the directory as people and programs read and write it.
 
 mod codec;
 pub mod document;

@@ -212,7 +212,7 @@ pub const PROFILES: &[Profile] = &[
     },
     Profile {
         name: "lossy",
-        about: "much is lost on the way and comes late, and processes are killed",
+        about: "much comes late on the way, processes are killed or stand still, links are cut",
         hole: None,
         faults: &[Fault::Kill, Fault::Pause, Fault::Cut],
         gap: (300, 2000),
