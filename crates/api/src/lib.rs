@@ -6,7 +6,7 @@
 //!
 //! Reading order: `call` (the way to the core), `problem` and `read` (refusals and bodies), `auth` (who),
 //! then the routes by what they are about: `notices`, `alerts` with its view `alert` and `history`,
-//! `orders`, `pages` with `link`, `directory`, `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
+//! `orders`, `pages` with `link`, `directory`, `schedules`, `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
 //! what the node lends for it (`peers`); `openapi` lists them all.
 
 mod access;
@@ -28,6 +28,7 @@ mod pages;
 mod peers;
 mod problem;
 mod read;
+mod schedules;
 mod status;
 mod trail;
 mod upkeep;

@@ -410,7 +410,7 @@ fn refused(refusal: Refusal, named: &[Target], book: &Directory) -> Rejection {
         Refusal::UnknownTarget { name } => {
             let at = named.iter().position(|target| matches!(target, Target::Named(it) if it == name));
             let pointer = at.map_or_else(|| "/to".to_owned(), |at| format!("/to/{at}"));
-            let names = book.groups.keys().chain(book.recipients.keys());
+            let names = book.groups.keys().chain(book.recipients.keys()).chain(book.schedules.keys());
             let hint = suggestion(name.as_str(), names.map(Name::as_str));
             Rejection::at(Kind::Invalid, pointer, format!("there is no recipient or group {name:?}{hint}"))
         }

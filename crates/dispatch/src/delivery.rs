@@ -462,7 +462,7 @@ impl List {
     fn at(&self, run: &Run, index: usize) -> Option<Reach> {
         match self {
             Self::Step(step) => run.roster.steps.get(*step)?.reach.get(index).copied(),
-            Self::Told(reach) => reach.get(index).copied(),
+            Self::These(reach) => reach.get(index).copied(),
         }
     }
 }

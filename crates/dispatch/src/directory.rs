@@ -5,6 +5,10 @@
 //! whole, by (term, version), never edited field by field: two half-merged address books would call people
 //! that neither operator meant.
 
+mod schedule;
+
+pub use schedule::{Calendar, Schedule};
+
 use base::{Digest, Name, NodeId, Wall};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -290,6 +294,10 @@ pub struct Route {
     pub labels: Vec<Matcher>,
     /// At any of these times; empty means always.
     pub windows: Vec<Window>,
+    /// Within any of these calendars; empty means always.
+    pub calendars: Vec<Name>,
+    /// Within none of these calendars.
+    pub except_calendars: Vec<Name>,
     /// Whom to tell.
     pub to: Vec<Target>,
     /// How to escalate; none leaves it to the target, then to the policy named `default`.
@@ -390,6 +398,10 @@ pub struct Directory {
     pub recipients: BTreeMap<Name, Recipient>,
     /// Told together. No group shares a recipient's name.
     pub groups: BTreeMap<Name, Group>,
+    /// Who is on call. No schedule shares the name of a recipient or group.
+    pub schedules: BTreeMap<Name, Schedule>,
+    /// Times that routes refer to.
+    pub calendars: BTreeMap<Name, Calendar>,
     /// How alerts escalate.
     pub policies: BTreeMap<Name, Policy>,
     /// How messages read.

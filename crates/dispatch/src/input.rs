@@ -4,6 +4,7 @@
 //! held back inside the core until the records it rests on are stored, so the shell cannot get that wrong.
 
 use crate::directory::{Address, Civil, Directory, Severity, Target};
+use crate::on_call::Almanac;
 use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster};
 use crate::state::State;
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
@@ -206,6 +207,8 @@ pub enum Input {
         /// The reason, while it is full.
         full: Option<Arc<str>>,
     },
+    /// What schedules and calendars say, from now until this is said again.
+    Almanac(Almanac),
     /// The node is about to stop: nothing further is handed out, so that nothing is interrupted half-way.
     Drain,
     /// Time passed.
@@ -458,6 +461,8 @@ pub struct Past {
     pub base: Vector,
     /// Who belongs to the cluster, for a node that has yet to hear it from its peers.
     pub members: Vec<Member>,
+    /// What schedules and calendars say: steps may be overdue.
+    pub almanac: Almanac,
 }
 
 /// What is heard of a peer.

@@ -4,7 +4,7 @@
 //! when time alone will matter. No clock, no chance, no I/O, no hash order: the same inputs give the same
 //! effects, so a story can be told as a transcript and replayed.
 //!
-//! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `escalation` (when),
+//! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `on_call` (who of them), `escalation` (when),
 //! `delivery` (out, and back with an outcome), `acknowledge`, `lapse` (how it ends). What is known lies in
 //! `state`, which changes through records only.
 //!
@@ -32,6 +32,7 @@ mod lane;
 mod lapse;
 mod loss;
 mod mirror;
+mod on_call;
 mod order;
 mod provider;
 pub mod record;
@@ -49,6 +50,7 @@ pub use input::{
     Snapshot, Taken,
 };
 pub use input::{Ticket, Which};
+pub use on_call::Almanac;
 pub use recover::{Identity, Settings};
 pub use run::notification_id;
 pub use view::{ClusterView, NextStep, ProviderView, Standing};
@@ -134,6 +136,8 @@ pub struct Dispatch {
     indexes: BTreeMap<Digest, Arc<run::Index>>,
     /// Rosters that stand in our log.
     rosters_written: BTreeSet<Digest>,
+    /// What schedules and calendars say, as the shell last said.
+    almanac: Almanac,
     disk_full: Option<Arc<str>>,
     /// Nothing further is handed out: the node is about to stop.
     draining: bool,
@@ -165,6 +169,7 @@ impl Dispatch {
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
+            Input::Almanac(almanac) => self.almanac = almanac,
             Input::Drain => self.drain(now),
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }

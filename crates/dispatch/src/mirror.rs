@@ -6,7 +6,7 @@
 use crate::clock::Moment;
 use crate::input::{PeerEvent, Snapshot};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Concluded, Entry, Outcome, Record, Send, StepKey, Why};
+use crate::record::{Actor, Alert, Concluded, Entry, Fired, Outcome, Record, Send, StepKey, Why};
 use crate::run::Turn;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
@@ -317,7 +317,9 @@ impl Dispatch {
                 // Two nodes that did not hear each other may both have fired it; the first firing counts, and only
                 // that of the last step.
                 let last = self.state.open.get(&alert).and_then(|open| open.facts.fired.last_key_value());
-                if last == Some((step, fired)) {
+                let counts =
+                    |kept: &Fired| (kept.at, kept.late, &kept.by) == (fired.at, fired.late, &fired.by);
+                if last.is_some_and(|(key, kept)| key == step && counts(kept)) {
                     let moment = self.fired_moment(now, id.log.node, at);
                     self.fired_then(now, alert, moment);
                 }

@@ -7,7 +7,8 @@
 use crate::directory::{Address, Edition, Policy, Severity};
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::{Condition, Member};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -343,6 +344,8 @@ pub struct Alert {
     pub escalates: bool,
     /// One of our own, about ourselves.
     pub system: bool,
+    /// Who was on call in the schedules of the first step, which the acceptance fires.
+    pub on_call: BTreeSet<Shift>,
 }
 
 /// A recipient as bound.
@@ -374,6 +377,53 @@ pub struct BoundStep {
     pub after: Duration,
     /// Whom it tells, where, in order, without repetition.
     pub reach: Vec<Reach>,
+    /// Of each of these it tells besides whoever is on call when it fires.
+    pub schedules: Vec<BoundSchedule>,
+}
+
+impl BoundStep {
+    /// It tells nobody, whoever is on call.
+    pub fn is_empty(&self) -> bool {
+        let nobody = |schedule: &BoundSchedule| schedule.members.iter().all(|member| member.reach.is_empty());
+        self.reach.is_empty() && self.schedules.iter().all(nobody)
+    }
+}
+
+/// An on-call schedule as bound: all of whom it can choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundSchedule {
+    /// The schedule's name.
+    pub name: Name,
+    /// Those whom it names, or a schedule that it names, each once.
+    pub members: Vec<BoundMember>,
+}
+
+/// Somebody whom a schedule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundMember {
+    /// A recipient or a group.
+    pub name: Name,
+    /// Whom that tells, where.
+    pub reach: Vec<Reach>,
+}
+
+/// Who is on call in a schedule, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shift {
+    /// The schedule.
+    pub schedule: Name,
+    /// Recipients and groups; empty if nobody is on call.
+    pub who: Vec<Name>,
+    /// Why they are, in words such as `turn 2 of nights`.
+    pub because: Arc<str>,
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = self.who.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        let who = if who.is_empty() { "nobody" } else { &who };
+        write!(f, "{who} on call in {} ({})", self.schedule, self.because)
+    }
 }
 
 /// For whom an alert is and how it escalates, as the directory said when it was accepted.
@@ -402,6 +452,25 @@ impl Roster {
         Some((person, person.addresses.get(usize::from(reach.address))?))
     }
 
+    /// Whom a step tells, where, if these are on call: those bound at accept, then those of its schedules, without
+    /// repetition.
+    pub fn told(&self, step: StepKey, on_call: &BTreeSet<Shift>) -> Cow<'_, [Reach]> {
+        let Some(bound) = self.steps.get(usize::from(step.step)) else { return Cow::Borrowed(&[]) };
+        if bound.schedules.is_empty() {
+            return Cow::Borrowed(&bound.reach);
+        }
+        let mut told = bound.reach.clone();
+        let mut seen: BTreeSet<Reach> = told.iter().copied().collect();
+        for schedule in &bound.schedules {
+            let shifts = on_call.iter().filter(|shift| shift.schedule == schedule.name);
+            for name in shifts.flat_map(|shift| &shift.who) {
+                let members = schedule.members.iter().filter(|member| member.name == *name);
+                told.extend(members.flat_map(|member| &member.reach).filter(|reach| seen.insert(**reach)));
+            }
+        }
+        Cow::Owned(told)
+    }
+
     /// The person of that name.
     pub fn person(&self, name: &Name) -> Option<&Person> {
         self.people.iter().find(|person| person.name == *name)
@@ -428,6 +497,8 @@ pub struct Fired {
     pub empty: bool,
     /// Who asked for it before its time.
     pub by: Option<Actor>,
+    /// Who was on call in the step's schedules, one shift for each; of several nodes that fired it, all.
+    pub on_call: BTreeSet<Shift>,
 }
 
 /// What a notification is for.

@@ -98,6 +98,7 @@ impl Dispatch {
             bindings: BTreeMap::new(),
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
+            almanac: past.almanac,
             disk_full: None,
             draining: false,
             told: BTreeMap::new(),
@@ -165,9 +166,9 @@ impl Dispatch {
     /// Sets up what is under way for an open alert, which nobody here sends yet.
     pub(crate) fn begin(&mut self, now: Now, alert: AlertId, roster: Arc<Roster>) {
         let index = self.index(&roster);
-        let first = index.first();
         let Some(open) = self.state.open.get(&alert) else { return };
         let owner = self.state.owner(alert);
+        let first = index.first(&roster, &open.alert.on_call);
         let run = Run {
             owner,
             turn: Turn::Theirs,
@@ -185,7 +186,8 @@ impl Dispatch {
             lapse_due: None,
             acked: BTreeSet::new(),
             acked_for_all: false,
-            missing: if roster.policy.mode == Mode::Recall { first } else { 0 },
+            missing: if roster.policy.mode == Mode::Recall { first.len() } else { 0 },
+            first,
             in_flight: 0,
             retries: BTreeSet::new(),
             failed: 0,

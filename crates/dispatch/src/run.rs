@@ -3,7 +3,7 @@
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
 use crate::lane::{Job, Rank};
-use crate::record::{Alert, Purpose, Reach, Roster, StepKey};
+use crate::record::{Alert, Purpose, Reach, Roster, Shift, StepKey};
 use crate::state::{Facts, Sent};
 use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,15 +13,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     places: BTreeMap<Name, u32>,
-    /// Whom the first step is for.
-    first: BTreeSet<u32>,
+    /// Whom the first step is for, whoever is on call.
+    first: Arc<BTreeSet<u32>>,
 }
 
 impl Index {
     pub(crate) fn new(roster: &Roster) -> Self {
         let names = roster.people.iter().map(|person| person.name.clone());
         let first = roster.steps.first().map_or(&[][..], |step| &step.reach);
-        Self { places: names.zip(0..).collect(), first: first.iter().map(|reach| reach.person).collect() }
+        let first = Arc::new(first.iter().map(|reach| reach.person).collect());
+        Self { places: names.zip(0..).collect(), first }
     }
 
     /// The roster has somebody of that name.
@@ -29,9 +30,13 @@ impl Index {
         self.places.contains_key(name)
     }
 
-    /// Of how many people the first step is for.
-    pub(crate) fn first(&self) -> usize {
-        self.first.len()
+    /// Whom the first step is for, if these are on call.
+    pub(crate) fn first(&self, roster: &Roster, on_call: &BTreeSet<Shift>) -> Arc<BTreeSet<u32>> {
+        if on_call.is_empty() {
+            return Arc::clone(&self.first);
+        }
+        let told = roster.told(StepKey::default(), on_call);
+        Arc::new(told.iter().map(|reach| reach.person).collect())
     }
 }
 
@@ -68,6 +73,8 @@ pub(crate) struct Run {
     pub(crate) roster: Arc<Roster>,
     /// Where in the roster each person stands.
     pub(crate) index: Arc<Index>,
+    /// Whom the first step is for, as places in the roster.
+    pub(crate) first: Arc<BTreeSet<u32>>,
     /// When the last step fired that told somebody.
     pub(crate) fired: Active,
     /// The same on the monotonic clock.
@@ -137,7 +144,7 @@ impl Run {
     }
 
     fn is_first_recipient(&self, name: &Name) -> bool {
-        self.index.places.get(name).is_some_and(|person| self.index.first.contains(person))
+        self.index.places.get(name).is_some_and(|person| self.first.contains(person))
     }
 }
 

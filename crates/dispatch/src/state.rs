@@ -160,16 +160,19 @@ impl Facts {
         self.trim();
     }
 
-    /// Two nodes may fire the same step; the earlier firing is kept on both.
+    /// Two nodes may fire the same step; the earlier firing is kept on both. Where the one found somebody on call and
+    /// the other somebody else, or nobody, both are told: a hand-over lay between, and nobody is left out.
     fn fire(&mut self, key: StepKey, fired: &Fired) {
-        self.fired
-            .entry(key)
-            .and_modify(|mine| {
-                if *fired < *mine {
-                    mine.clone_from(fired);
-                }
-            })
-            .or_insert_with(|| fired.clone());
+        let Some(mine) = self.fired.get_mut(&key) else {
+            self.fired.insert(key, fired.clone());
+            return;
+        };
+        if (fired.at, fired.late, &fired.by) < (mine.at, mine.late, &mine.by) {
+            (mine.at, mine.late) = (fired.at, fired.late);
+            mine.by.clone_from(&fired.by);
+        }
+        mine.empty &= fired.empty;
+        mine.on_call.extend(fired.on_call.iter().cloned());
     }
 
     /// Keeps the newest update and the first comments; a maximum and a minimum, so it still joins.
@@ -561,7 +564,9 @@ impl State {
         }
         let mut facts = self.early.remove(&id).unwrap_or_default();
         // The acceptance is the firing of the first step: whoever holds the record knows that people are to be told.
-        facts.fire(StepKey::default(), &Fired { at, late: Duration::ZERO, empty: false, by: None });
+        let on_call = alert.on_call.clone();
+        let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call };
+        facts.fire(StepKey::default(), &fired);
         if !self.early_closed.remove(&id) {
             self.open.insert(id, Open { at, alert: Arc::clone(alert), facts });
         }

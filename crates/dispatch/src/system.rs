@@ -27,7 +27,7 @@ const CODES_NAMED: usize = 20;
 impl Dispatch {
     /// Tells the operators that a trouble of a kind exists, unless they heard of it just now. Without
     /// operators it is in the trail alone.
-    fn tell(&mut self, now: Now, kind: &str, summary: &str, details: &str, out: &mut Vec<Effect>) {
+    pub(crate) fn tell(&mut self, now: Now, kind: &str, summary: &str, details: &str, out: &mut Vec<Effect>) {
         if self.heard(now, kind) {
             return;
         }

@@ -194,11 +194,9 @@ impl Dispatch {
         let (open, run) = self.state.open.get(&alert).zip(self.runs.get(&alert))?;
         let due = run.step_due?;
         let (step, _) = next_step(open, run)?;
-        let people = run
-            .roster
-            .steps
-            .get(usize::from(step.step))
-            .map_or(0, |bound| bound.reach.chunk_by(|a, b| a.person == b.person).count());
+        let on_call = self.shifts(&run.roster, step, run.system);
+        let told = run.roster.told(step, &on_call);
+        let people = told.chunk_by(|a, b| a.person == b.person).count();
         Some(NextStep { step, due_in: self.clock.mono(due).map(|at| at.since(now.mono)), people })
     }
 

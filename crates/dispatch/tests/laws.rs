@@ -7,7 +7,7 @@ use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordI
 use dispatch::directory::{Address, Directory, Edition, Policy};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, Duty, End, Entry,
-    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Why,
+    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, Shift, StepKey, Then, Why,
 };
 use dispatch::state::{Poison, State};
 use proptest::prelude::*;
@@ -123,7 +123,8 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
         5 => Record::Roster(roster(seed.other)),
         6 => Record::Update { alert, content: content(&text) },
         7 => {
-            let fired = Fired { at, late: Duration::ZERO, empty: false, by: None };
+            let on_call = shifts(writer, seed.other);
+            let fired = Fired { at, late: Duration::ZERO, empty: seed.other == 0, by: None, on_call };
             Record::StepFired { alert, step, fired }
         }
         8 | 9 => Record::Intent { alert, sends: vec![send(seed.other)] },
@@ -186,7 +187,19 @@ fn accepted(number: u64) -> Arc<Alert> {
         ttl: Duration::from_secs(60),
         escalates: true,
         system: false,
+        on_call: shifts(0, number),
     })
+}
+
+/// Who was on call: to one writer somebody else than to the other, and nobody where nobody was asked for.
+fn shifts(writer: usize, number: u64) -> BTreeSet<Shift> {
+    let shift =
+        |who: &str| Shift { schedule: name("nights"), who: vec![name(who)], because: "turn 1".into() };
+    match number % 3 {
+        0 => BTreeSet::new(),
+        1 => BTreeSet::from([shift("anna")]),
+        _ => BTreeSet::from([shift(if writer == 0 { "anna" } else { "ben" })]),
+    }
 }
 
 fn address() -> Address {
@@ -203,7 +216,11 @@ fn roster(number: u64) -> Arc<Roster> {
         policy: Policy::default(),
         templates: Vec::new(),
         people: vec![person],
-        steps: vec![BoundStep { after: Duration::ZERO, reach: vec![Reach { person: 0, address: 0 }] }],
+        steps: vec![BoundStep {
+            after: Duration::ZERO,
+            reach: vec![Reach { person: 0, address: 0 }],
+            schedules: Vec::new(),
+        }],
     })
 }
 

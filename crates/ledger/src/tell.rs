@@ -5,10 +5,11 @@
 use base::{AlertId, NotificationId, RecordId};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Comment, Concluded, Conduct, Content, End, Fired, Outcome, Purpose,
-    Record, Send, StepKey,
+    Record, Send, Shift, StepKey,
 };
 
 use ownership::Member;
+use std::collections::BTreeSet;
 
 /// Notifications and outcomes that a sentence tells one by one; of further ones it gives the number.
 const TOLD_MAX: usize = 3;
@@ -181,7 +182,8 @@ fn says(content: &Content) -> String {
 fn accepted(alert: &Alert) -> String {
     let says = says(&alert.content);
     let exempt = if alert.escalates { "" } else { ", does not escalate" };
-    format!("{} accepted from {}: {says}, route {}{exempt}", alert.code, alert.source, alert.route)
+    let on_call = on_call(&alert.on_call);
+    format!("{} accepted from {}: {says}, route {}{exempt}{on_call}", alert.code, alert.source, alert.route)
 }
 
 fn stepped(name: &str, step: StepKey, fired: &Fired) -> String {
@@ -193,7 +195,12 @@ fn stepped(name: &str, step: StepKey, fired: &Fired) -> String {
         fired.empty.then(|| ", which has nobody to tell".to_owned()),
         fired.by.as_ref().map(|by| format!(", because {} asked for it", who(by))),
     ];
-    parts.into_iter().flatten().collect()
+    parts.into_iter().flatten().collect::<String>() + &on_call(&fired.on_call)
+}
+
+/// `; anna on call in nights (turn 2 of nights)`, for each schedule.
+fn on_call(shifts: &BTreeSet<Shift>) -> String {
+    shifts.iter().map(|shift| format!("; {shift}")).collect()
 }
 
 /// `mail to anna at anna@x.test`, with what it is for where that is not the alert itself.
@@ -337,7 +344,13 @@ mod tests {
     #[test]
     fn a_step_is_told_with_what_was_unusual() {
         let bea = Actor { who: "user:bea".into(), via: Via::Api, from: None };
-        let fired = Fired { at: Wall(0), late: Duration::from_secs(3), empty: true, by: Some(bea) };
+        let fired = Fired {
+            at: Wall(0),
+            late: Duration::from_secs(3),
+            empty: true,
+            by: Some(bea),
+            on_call: BTreeSet::new(),
+        };
         let step = StepKey { round: 1, step: 2 };
         check(
             &Record::StepFired { alert: AlertId(id()), step, fired },

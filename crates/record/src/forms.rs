@@ -12,7 +12,7 @@ use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Outcome,
-    Purpose, Record, Send, StepKey, Then, Via, Why,
+    Purpose, Record, Send, Shift, StepKey, Then, Via, Why,
 };
 use ownership::Condition;
 use serde::{Deserialize, Serialize};
@@ -323,6 +323,8 @@ mirror! {
         ttl: u64,
         escalates: bool,
         system: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on_call: Vec<ShiftForm>,
     }
 }
 
@@ -340,6 +342,16 @@ mirror! {
         empty: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<ActorForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on_call: Vec<ShiftForm>,
+    }
+}
+
+mirror! {
+    ShiftForm of Shift {
+        schedule: Text<Name>,
+        who: Vec<Text<Name>>,
+        because: Arc<str>,
     }
 }
 

@@ -60,7 +60,9 @@ impl World {
             } else {
                 self.rng.pick(&["basic", "basic", "recall", "quiet"]).unwrap_or("basic")
             };
-            let to = self.rng.pick(&["pumps", "anna", "chief"]).unwrap_or("anna");
+            let to = self.rng.pick(&["pumps", "anna", "chief", "rota", "rota"]).unwrap_or("anna");
+            // One that reaches nobody on call, and has no step besides, lasts until it expires: days, not seconds.
+            let policy = if to == "rota" && !everywhere { "basic" } else { policy };
             self.clients.push(Client { manner, hosts, at: 0, policy, to, answered: false, posts: 0 });
             self.agenda.at(at, Event::Try(ix));
         }

@@ -9,7 +9,8 @@ use dispatch::input::Acknowledge;
 use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Via};
 use dispatch::state::State;
 use dispatch::{
-    Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings, Ticket, Which,
+    Almanac, Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings,
+    Ticket, Which,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct World {
     unsynced: Vec<(RecordId, Entry)>,
     disk_holds: bool,
     inputs: VecDeque<Input>,
+    /// What schedules and calendars say.
+    almanac: Almanac,
     codes: CodesKnown,
     lines: Vec<(Duration, Line)>,
     ticket: u64,
@@ -79,6 +82,7 @@ impl World {
             unsynced: Vec::new(),
             disk_holds: false,
             inputs: VecDeque::new(),
+            almanac: Almanac::default(),
             codes: CodesKnown::new(),
             lines: Vec::new(),
             ticket: 0,
@@ -87,7 +91,8 @@ impl World {
 
     /// A line tells of something that happens, rather than how things are.
     pub(crate) fn happens(line: &str) -> bool {
-        const SETTINGS: [&str; 7] = ["recipient", "group", "people", "policy", "route", "operators", "ttl"];
+        const SETTINGS: [&str; 8] =
+            ["recipient", "group", "schedule", "people", "policy", "route", "operators", "ttl"];
         let words = notation::words(line);
         let first = words.first().map_or("", String::as_str);
         let answers = words.get(1).is_some_and(|word| word == "answers");
@@ -155,6 +160,13 @@ impl World {
             }
             ["disk", rest @ ..] => self.disk(rest)?,
             ["clock", rest @ ..] => self.clock(rest)?,
+            ["on-call", rest @ ..] => {
+                let shift = notation::shift(rest)?;
+                self.almanac.on_call.insert(shift.schedule.clone(), shift);
+                if self.core.is_some() {
+                    self.inputs.push_back(Input::Almanac(self.almanac.clone()));
+                }
+            }
             ["apply", "directory"] => {
                 let directory = Arc::new(self.book.clone());
                 self.order(
@@ -438,7 +450,8 @@ impl World {
         self.boots += 1;
         self.boot_began = self.story;
         let log = LogId { node: NodeId(1), boot: BootId(self.boots << 32) };
-        let (state, past) = self.recover();
+        let (state, mut past) = self.recover();
+        past.almanac = self.almanac.clone();
         let identity = Identity { log, letter: 'A', version: "test".into(), because: because.into() };
         let specs = self.providers.iter().map(|provider| provider.spec.clone()).collect();
         let mut effects = Vec::new();

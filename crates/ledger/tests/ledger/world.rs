@@ -10,6 +10,7 @@ use dispatch::record::{
 };
 use dispatch::state::State;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,7 +181,8 @@ impl World {
                 self.write(at, Record::Update { alert, content: Arc::new(content) });
             }
             _ if self.chance.below(2) == 0 => {
-                let fired = Fired { at: now, late: Duration::ZERO, empty: false, by: None };
+                let fired =
+                    Fired { at: now, late: Duration::ZERO, empty: false, by: None, on_call: BTreeSet::new() };
                 let step = StepKey { round: 0, step: 1 };
                 self.write(at, Record::StepFired { alert, step, fired });
             }
