@@ -35,6 +35,8 @@ const FOR_TESTS: &[&str] = &["lab"];
 const BORDERS: &[Border] = &[
     Border { name: "base", ours: &[], theirs: PURE },
     Border { name: "selection", ours: &["base"], theirs: PURE },
+    // Reads a foreign syntax; whatever has labels can use it.
+    Border { name: "matcher", ours: &[], theirs: Theirs::Only(&["regex"]) },
     Border { name: "ownership", ours: &["base"], theirs: PURE },
     Border { name: "dispatch", ours: &["base", "selection", "ownership"], theirs: PURE },
     // The only one below the shell that knows how records are written. Its feature `schema` describes the
