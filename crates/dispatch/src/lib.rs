@@ -5,8 +5,8 @@
 //! effects, so a story can be told as a transcript and replayed.
 //!
 //! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `escalation` (when),
-//! `delivery` (out, and back with an outcome), `acknowledge`, `lapse` (how it ends). What is known lies in
-//! `state`, which changes through records only.
+//! `delivery` (out, and back with an outcome), `acknowledge`, `silence` (when nothing is told), `lapse` and `unheard` (how it ends). What is known
+//! lies in `state`, which changes through records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
 //! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
@@ -37,10 +37,12 @@ mod provider;
 pub mod record;
 mod recover;
 mod run;
+pub mod silence;
 pub mod state;
 mod switch;
 mod system;
 mod twin;
+mod unheard;
 mod view;
 mod witness;
 
@@ -67,6 +69,7 @@ use ownership::{Cluster, Vector};
 use provider::Provider;
 use record::{Code, Entry, Record, Roster};
 use run::Run;
+use silence::Hush;
 use state::State;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -120,6 +123,7 @@ pub struct Dispatch {
     channels: BTreeMap<Name, Channel>,
     providers: BTreeMap<Name, Provider>,
     clock: ActiveClock,
+    hush: Hush,
     steps_due: BTreeSet<(Active, AlertId)>,
     lapses_due: BTreeSet<(Mono, AlertId)>,
     retries_due: BTreeSet<(Mono, AlertId, Job)>,
@@ -137,6 +141,8 @@ pub struct Dispatch {
     disk_full: Option<Arc<str>>,
     /// Nothing further is handed out: the node is about to stop.
     draining: bool,
+    /// Alerts that were not heard of in time: the peers are asked, by the record before this place of our log.
+    doubts: VecDeque<(u64, AlertId)>,
     /// When the operators were last told of each trouble.
     told: BTreeMap<Arc<str>, Mono>,
     /// What the node last said to be wrong with itself.
@@ -181,9 +187,11 @@ impl Dispatch {
         self.take_duties(now, out);
         self.adopt(now, out);
         self.open_awaited(now, out);
+        self.hush(now, out);
         self.fire_due(now, out);
         self.retry_due(now);
         self.lapse_due(now, out);
+        self.end_unheard(now, out);
         self.alarm_pause(now, out);
         self.delegate_unserved(now, out);
         self.alarm_unserved(now, out);
@@ -199,6 +207,7 @@ impl Dispatch {
             (self.retries_due.first().map(|(due, ..)| *due), "a notification is to be tried again"),
             (self.lapses_due.first().map(|(due, _)| *due), "an alert closes or expires"),
             (self.pause_alarm, "a pause stands"),
+            (self.hush.deadline(now), "a silence begins or is over"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
             (self.keepalive_deadline(), "a peer is to hear from us, or was not heard"),
@@ -304,6 +313,7 @@ impl Answer {
                 Self::Taken { taken, alert, recipients, copies: on }
             }
             Self::Done { alerts, version, copies: _ } => Self::Done { alerts, version, copies: on },
+            Self::Silenced { silence, copies: _ } => Self::Silenced { silence, copies: on },
             Self::Refused(refusal) => Self::Refused(refusal),
         }
     }

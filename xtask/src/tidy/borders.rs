@@ -38,12 +38,12 @@ const BORDERS: &[Border] = &[
     // Reads a foreign syntax; whatever has labels can use it.
     Border { name: "matcher", ours: &[], theirs: Theirs::Only(&["regex"]) },
     Border { name: "ownership", ours: &["base"], theirs: PURE },
-    Border { name: "dispatch", ours: &["base", "selection", "ownership"], theirs: PURE },
+    Border { name: "dispatch", ours: &["base", "selection", "matcher", "ownership"], theirs: PURE },
     // The only one below the shell that knows how records are written. Its feature `schema` describes the
     // directory document with utoipa, and writes nothing.
     Border {
         name: "record",
-        ours: &["base", "ownership", "dispatch"],
+        ours: &["base", "matcher", "ownership", "dispatch"],
         theirs: Theirs::AnyBut(&["axum", "lettre", "reqwest", "rusqlite", "tokio"]),
     },
     // Stores facts; knows no channel and no way of writing them.
@@ -82,7 +82,7 @@ const BORDERS: &[Border] = &[
     },
     Border {
         name: "api",
-        ours: &["base", "ownership", "dispatch", "record", "ledger"],
+        ours: &["base", "matcher", "ownership", "dispatch", "record", "ledger"],
         theirs: Theirs::AnyBut(&["lettre", "rusqlite"]),
     },
     Border {

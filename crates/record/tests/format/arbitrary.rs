@@ -7,7 +7,8 @@ use dispatch::directory::{
 };
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Cause, Claim, Code, Comment, Concluded, Conduct, Content, Duty,
-    End, Entry, Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Via, Why,
+    End, Entry, Fired, Origin, Outcome, Person, Purpose, Reach, Record, Roster, Send, Silence, StepKey, Then,
+    Via, Why,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, vec};
@@ -57,9 +58,28 @@ fn address() -> impl Strategy<Value = Address> {
     (name(), text()).prop_map(|(channel, value)| Address { channel, value })
 }
 
+fn origin() -> impl Strategy<Value = Arc<Origin>> {
+    (btree_map(text(), text(), 0..4), text(), any::<i64>()).prop_map(|(annotations, generator, starts)| {
+        Arc::new(Origin { annotations, generator, starts: Wall(starts) })
+    })
+}
+
+fn silence() -> impl Strategy<Value = Record> {
+    let texts = select(vec!["{}", r#"{a="b"}"#, r#"{a!="\"\n\\",b=~"x|y",c!~".+"}"#]);
+    (texts, wall(), wall(), actor(), text(), text()).prop_map(
+        |(matchers, from, until, by, author, comment)| {
+            let matchers = matchers.parse().expect("matchers");
+            Record::Silence(Arc::new(Silence { matchers, from, until, by, author, comment }))
+        },
+    )
+}
+
 fn content() -> impl Strategy<Value = Arc<Content>> {
-    (select(Severity::ALL.to_vec()), text(), text(), btree_map(text(), text(), 0..4)).prop_map(
-        |(severity, summary, details, labels)| Arc::new(Content { severity, summary, details, labels }),
+    let labels = btree_map(text(), text(), 0..4);
+    (select(Severity::ALL.to_vec()), text(), text(), labels, of(origin())).prop_map(
+        |(severity, summary, details, labels, origin)| {
+            Arc::new(Content { severity, summary, details, labels, origin })
+        },
     )
 }
 
@@ -215,7 +235,11 @@ fn about_an_alert() -> impl Strategy<Value = Record> {
     let comment = (wall(), actor(), text()).prop_map(|(at, by, text)| Comment { at, by, text });
     let end = (wall(), select(Why::ALL.to_vec()), actor()).prop_map(|(at, why, by)| End { at, why, by });
     prop_oneof![
-        (alert_id(), content()).prop_map(|(alert, content)| Record::Update { alert, content }),
+        (alert_id(), content(), any::<bool>()).prop_map(|(alert, content, silent)| Record::Update {
+            alert,
+            content,
+            silent
+        }),
         (alert_id(), step_key(), fired).prop_map(|(alert, step, fired)| Record::StepFired {
             alert,
             step,
@@ -254,6 +278,8 @@ fn of_the_node() -> impl Strategy<Value = Record> {
         alert().prop_map(|alert| Record::Accept(Arc::new(alert))),
         (actor(), text()).prop_map(|(by, reason)| Record::Pause { by, reason }),
         (vec((record_id(), wall()), 0..3), actor()).prop_map(|(pauses, by)| Record::Resume { pauses, by }),
+        silence(),
+        (record_id(), actor()).prop_map(|(silence, by)| Record::Unsilence { silence, by }),
         claim,
         directory,
         (name(), text(), text()).prop_map(|(provider, to, because)| Record::Provider {
@@ -318,6 +344,15 @@ fn node_samples() -> Vec<Record> {
         },
         Record::Pause { by: by.clone(), reason: "maintenance".into() },
         Record::Resume { pauses: vec![(id(3), Wall(1_795_165_204_000))], by: by.clone() },
+        Record::Silence(Arc::new(Silence {
+            matchers: r#"{alertname="Down",site=~"n.*"}"#.parse().expect("matchers"),
+            from: Wall(1_795_165_204_000),
+            until: Wall(1_795_168_804_000),
+            by: by.clone(),
+            author: "bea".into(),
+            comment: "works at the line".into(),
+        })),
+        Record::Unsilence { silence: id(4), by: by.clone() },
         Record::Claim(Claim { epoch: 1, log: id(0).log, from: 0, upto: 9 }),
         Record::Release { to: id(0).log, claims: vec![Claim { epoch: 2, log: id(0).log, from: 0, upto: 9 }] },
         Record::Duty(Duty {
@@ -399,6 +434,7 @@ fn sample_alert() -> Alert {
             summary: "Pumpe 3 steht \u{1f6a8}".into(),
             details: "line one\nline \"two\"".into(),
             labels: [("site".into(), "north".into())].into(),
+            origin: None,
         }),
         code: Code { letter: 'A', number: 12 },
         route: named("pumps"),
@@ -440,7 +476,7 @@ fn alert_samples() -> Vec<Record> {
     vec![
         Record::Roster(Arc::new(sample_roster())),
         Record::Accept(Arc::new(sample_alert())),
-        Record::Update { alert, content: sample_alert().content },
+        Record::Update { alert, content: sample_alert().content, silent: false },
         Record::StepFired { alert, step: StepKey { round: 0, step: 1 }, fired },
         Record::Intent { alert, sends: sample_sends() },
         Record::Done { alert, outcomes: (1..).zip(outcomes).map(concluded).collect() },
