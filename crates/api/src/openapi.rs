@@ -2,7 +2,8 @@
 
 use crate::problem::{Kind, Rejection};
 use crate::{
-    Shared, access, alerts, cluster, directory, events, notices, orders, pages, status, trail, upkeep,
+    Shared, access, alertmanager, alerts, cluster, directory, events, notices, orders, pages, status, trail,
+    upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -86,6 +87,7 @@ fn open_to_strangers(routes: Routes) -> Routes {
         .routes(routes!(pages::show, pages::act))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
+        .merge(alertmanager::routes())
 }
 
 fn started() -> Routes {
