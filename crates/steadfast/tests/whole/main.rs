@@ -12,6 +12,7 @@ mod kill;
 mod mailbox;
 mod mass;
 mod operator;
+mod prometheus;
 mod providers;
 mod site;
 mod story;
