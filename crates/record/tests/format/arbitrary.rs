@@ -344,15 +344,6 @@ fn node_samples() -> Vec<Record> {
         },
         Record::Pause { by: by.clone(), reason: "maintenance".into() },
         Record::Resume { pauses: vec![(id(3), Wall(1_795_165_204_000))], by: by.clone() },
-        Record::Silence(Arc::new(Silence {
-            matchers: r#"{alertname="Down",site=~"n.*"}"#.parse().expect("matchers"),
-            from: Wall(1_795_165_204_000),
-            until: Wall(1_795_168_804_000),
-            by: by.clone(),
-            author: "bea".into(),
-            comment: "works at the line".into(),
-        })),
-        Record::Unsilence { silence: id(4), by: by.clone() },
         Record::Claim(Claim { epoch: 1, log: id(0).log, from: 0, upto: 9 }),
         Record::Release { to: id(0).log, claims: vec![Claim { epoch: 2, log: id(0).log, from: 0, upto: 9 }] },
         Record::Duty(Duty {
@@ -494,5 +485,26 @@ fn alert_samples() -> Vec<Record> {
         Record::Closed { alert },
         Record::Delegate { alert, channel: named("sms"), epoch: 1, to: id(0).log },
         Record::Merged { alert, code: Code { letter: 'A', number: 7 }, into: AlertId(id(2)) },
+        Record::Silence(Arc::new(Silence {
+            matchers: r#"{alertname="Down",site=~"n.*"}"#.parse().expect("matchers"),
+            from: Wall(1_795_165_204_000),
+            until: Wall(1_795_168_804_000),
+            by: anna(),
+            author: "bea".into(),
+            comment: "works at the line".into(),
+        })),
+        Record::Unsilence { silence: id(4), by: anna() },
+        Record::Update {
+            alert,
+            content: Arc::new(Content {
+                origin: Some(Arc::new(Origin {
+                    annotations: [("summary".into(), "it is down".into())].into(),
+                    generator: "http://prometheus.x.test/graph".into(),
+                    starts: Wall(1_795_165_204_000),
+                })),
+                ..Content::clone(&sample_alert().content)
+            }),
+            silent: true,
+        },
     ]
 }

@@ -42,7 +42,7 @@ mod tests {
             .map(|entry| std::mem::discriminant(&entry.record))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 25);
+        assert_eq!(kinds.len(), 27);
     }
 
     proptest! {
