@@ -301,7 +301,7 @@ async fn put(
         match answer.await.map_err(Rejection::from)? {
             Answer::Done { .. } => (),
             Answer::Refused(refusal) => return Err(Failure::Other(refusal.into())),
-            Answer::Taken { .. } => {
+            Answer::Taken { .. } | Answer::Silenced { .. } => {
                 let fault = Rejection::new(Kind::Fault, "the core gave another answer than to an order");
                 return Err(Failure::Other(fault));
             }
@@ -630,5 +630,11 @@ fn content(sample: Option<SampleForm>) -> Result<Content, Rejection> {
         )
     })?;
     let labels = sample.labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Ok(Content { severity, summary: sample.summary.into(), details: sample.details.into(), labels })
+    Ok(Content {
+        severity,
+        summary: sample.summary.into(),
+        details: sample.details.into(),
+        labels,
+        origin: None,
+    })
 }

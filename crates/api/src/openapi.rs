@@ -2,8 +2,8 @@
 
 use crate::problem::{Kind, Rejection};
 use crate::{
-    Shared, access, alerts, cluster, directory, events, notices, orders, pages, schedules, status, trail,
-    upkeep,
+    Shared, access, alertmanager, alerts, cluster, directory, events, notices, orders, pages, schedules,
+    status, trail, upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -91,6 +91,7 @@ fn open_to_strangers(routes: Routes) -> Routes {
         .routes(routes!(pages::show, pages::act))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
+        .merge(alertmanager::routes())
 }
 
 fn started() -> Routes {

@@ -22,7 +22,10 @@ impl Dispatch {
                 // A repetition of what a peer accepted is no promise before we have it on disk as well.
                 let about = match &answer {
                     Answer::Taken { alert: Some((alert, _)), .. } if alert.0.log != self.me => Some(alert.0),
-                    Answer::Taken { .. } | Answer::Done { .. } | Answer::Refused(_) => None,
+                    Answer::Taken { .. }
+                    | Answer::Done { .. }
+                    | Answer::Silenced { .. }
+                    | Answer::Refused(_) => None,
                 };
                 self.answer(about.filter(|id| self.state.applied(id.log) > id.seq), ticket, answer);
             }
@@ -81,9 +84,12 @@ impl Dispatch {
             return Answer::Taken { taken: Taken::NothingOpen, alert: None, recipients: 0, copies: 0 };
         };
         let code = open.alert.code;
-        if **open.content() != notice.content {
-            self.append(now, Record::Update { alert, content: Arc::new(notice.content) }, out);
+        let content = notice.content.standing_since(open.content());
+        if **open.content() != content {
+            self.append(now, Record::Update { alert, content: Arc::new(content), silent: false }, out);
         }
+        self.heard(now, alert, notice.stands_for);
+        self.listen_again(now, alert);
         self.taken(Taken::Repeated, alert, code)
     }
 
@@ -107,10 +113,13 @@ impl Dispatch {
         if !first && !further {
             return Err(Refusal::ReachesNobody);
         }
+        let stands_for = notice.stands_for;
         let (alert, code) = self.open(now, notice, &routed, &roster, out);
         if self.is_through(alert) {
             self.tell_if_unreached(now, alert, out);
         }
+        self.heard(now, alert, stands_for);
+        self.note_silenced(now, &[alert], out);
         Ok(self.taken(Taken::New, alert, code))
     }
 

@@ -378,12 +378,20 @@ pub struct Settings {
     /// How long after its acceptance an alert that nobody has been told of may still be sent, from `Info`
     /// to `Critical`. An alert found older ends as expired, and the operators get one summary.
     pub ttl: [Duration; 4],
+    /// An alert that its source has to post again and again is over if it was not for so long, where the source did
+    /// not say how long.
+    pub resolve_timeout: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let day = Duration::from_secs(24 * 3600);
-        Self { time_zone: "UTC".into(), operators: Vec::new(), ttl: [day, day, day, 3 * day] }
+        Self {
+            time_zone: "UTC".into(),
+            operators: Vec::new(),
+            ttl: [day, day, day, 3 * day],
+            resolve_timeout: Duration::from_secs(300),
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::directory::{Address, Civil, Directory, Severity, Target};
 use crate::on_call::Almanac;
-use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster};
+use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster, Silence};
 use crate::state::State;
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::{Heartbeat, Hello, Member, Shipment, Vector};
@@ -27,6 +27,8 @@ pub struct Notice {
     pub fingerprint: Option<Digest>,
     /// The trouble is gone.
     pub resolved: bool,
+    /// It is gone as well if the same is not heard again within this time; none where its source says when.
+    pub stands_for: Option<Duration>,
     /// What it says.
     pub content: Content,
     /// Whom the sender wants told; empty leaves it to the routes.
@@ -95,6 +97,13 @@ pub enum Order {
     Resume {
         /// End the alerts that waited instead of sending them.
         discard: bool,
+    },
+    /// Tell nothing of alerts with certain labels for a while.
+    Silence(Arc<Silence>),
+    /// End a silence before its time.
+    Unsilence {
+        /// Which.
+        silence: RecordId,
     },
     /// Replace the book.
     Directory {
@@ -273,6 +282,13 @@ pub enum Refusal {
     TooManyComments,
     /// Nothing is paused.
     NotPaused,
+    /// No silence is that one, or it is over.
+    NoSilence,
+    /// Too many silences lie ahead.
+    TooManySilences {
+        /// The limit.
+        limit: usize,
+    },
     /// The directory is changed on another node.
     NotPrimary {
         /// Which; none if it does not belong to the cluster any more.
@@ -319,6 +335,13 @@ pub enum Answer {
         alerts: Vec<AlertId>,
         /// The directory's version from now on.
         version: u64,
+        /// On how many disks it is.
+        copies: u8,
+    },
+    /// To an order of a silence.
+    Silenced {
+        /// The silence.
+        silence: RecordId,
         /// On how many disks it is.
         copies: u8,
     },

@@ -225,6 +225,8 @@ impl Dispatch {
             | Record::End { .. }
             | Record::Pause { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Claim(_)
             | Record::Release { .. }
             | Record::Duty(_)
@@ -333,6 +335,11 @@ impl Dispatch {
                 }
             }
             Record::Comment { .. } => self.fan_comment(alert, id),
+            Record::Update { silent: true, .. } => self.vouch(now, alert, out),
+            Record::Update { silent: false, .. } => {
+                self.give_time(now, alert);
+                self.listen_again(now, alert);
+            }
             Record::Delegate { .. } => self.follow_delegation(now, alert),
             Record::End { end, .. } => {
                 if let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) {
@@ -349,11 +356,12 @@ impl Dispatch {
             Record::Start { .. }
             | Record::Roster(_)
             | Record::Accept(_)
-            | Record::Update { .. }
             | Record::StepFired { .. }
             | Record::Closed { .. }
             | Record::Pause { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Claim(_)
             | Record::Release { .. }
             | Record::Duty(_)
@@ -396,6 +404,7 @@ impl Dispatch {
             Record::Claim(claim) => self.reassign(now, std::slice::from_ref(claim)),
             Record::Release { claims, .. } => self.reassign(now, claims),
             Record::Pause { .. } | Record::Resume { .. } => self.follow_pauses(now),
+            Record::Silence(_) | Record::Unsilence { .. } => self.hush.stale = true,
             Record::Directory { .. } => {
                 self.bindings.clear();
                 self.forget_rosters(now, out);
@@ -486,6 +495,7 @@ impl Dispatch {
         self.rebuild(now, &before.open, out);
         self.bindings.clear();
         self.follow_pauses(now);
+        self.hush.stale = true;
         self.enrol(now);
     }
 

@@ -6,6 +6,7 @@
 
 use crate::directory::{Address, Edition, Policy, Severity};
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use matcher::Matchers;
 use ownership::{Condition, Member};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,6 +43,9 @@ pub enum Record {
         alert: AlertId,
         /// What it says from now on.
         content: Arc<Content>,
+        /// It says nothing new: its source was not heard in time, and who heard it is asked to say so, by an update
+        /// that is not silent.
+        silent: bool,
     },
     /// An escalation step was reached.
     StepFired {
@@ -104,6 +108,15 @@ pub enum Record {
         /// The pauses, and when each began.
         pauses: Vec<(RecordId, Wall)>,
         /// Who resumed.
+        by: Actor,
+    },
+    /// Nothing is told of alerts with certain labels for a while.
+    Silence(Arc<Silence>),
+    /// Ends a silence before its time.
+    Unsilence {
+        /// Which.
+        silence: RecordId,
+        /// Who ended it.
         by: Actor,
     },
     /// The writer takes over items whose owner is dead.
@@ -215,6 +228,8 @@ impl Record {
             | Self::Roster(_)
             | Self::Pause { .. }
             | Self::Resume { .. }
+            | Self::Silence(_)
+            | Self::Unsilence { .. }
             | Self::Claim(_)
             | Self::Release { .. }
             | Self::Duty(_)
@@ -227,6 +242,23 @@ impl Record {
             | Self::Note { .. } => None,
         }
     }
+}
+
+/// Alerts of which nothing is told for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// All of these match the alert's labels.
+    pub matchers: Matchers,
+    /// From when on, by civil time.
+    pub from: Wall,
+    /// Until when.
+    pub until: Wall,
+    /// Who asked for it.
+    pub by: Actor,
+    /// In whose name they did, as they wrote it.
+    pub author: Arc<str>,
+    /// Why, in their words.
+    pub comment: Arc<str>,
 }
 
 /// Who did something, through what, and from where.
@@ -318,6 +350,38 @@ pub struct Content {
     pub details: Arc<str>,
     /// For routing and for templates.
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// What came with it in the form that Prometheus posts; none of an alert that came in another.
+    pub origin: Option<Arc<Origin>>,
+}
+
+impl Content {
+    /// The value of a label. An alert without the label `alertname` is called by its summary.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let said = self.labels.get(name).map(AsRef::as_ref);
+        said.or_else(|| (name == "alertname").then_some(&*self.summary))
+    }
+
+    /// The same, standing since when `earlier` says, if that is longer: Prometheus forgets over a restart.
+    pub(crate) fn standing_since(mut self, earlier: &Self) -> Self {
+        if let (Some(mine), Some(theirs)) = (&self.origin, &earlier.origin)
+            && theirs.starts < mine.starts
+        {
+            self.origin = Some(Arc::new(Origin { starts: theirs.starts, ..Origin::clone(mine) }));
+        }
+        self
+    }
+}
+
+/// What an alert has besides in the form of Prometheus and Alertmanager. Such an alert is posted again and again
+/// while it stands; one that is not is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Texts by name; some of them make the summary and the details.
+    pub annotations: BTreeMap<Arc<str>, Arc<str>>,
+    /// Where its source shows it; empty where it did not say.
+    pub generator: Arc<str>,
+    /// Since when it stands, by its source.
+    pub starts: Wall,
 }
 
 /// An accepted notice, with all that was bound at accept: an adopter with an older directory tells the same

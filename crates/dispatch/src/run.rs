@@ -5,7 +5,7 @@ use crate::directory::{Address, Mode};
 use crate::lane::{Job, Rank};
 use crate::record::{Alert, Purpose, Reach, Roster, Shift, StepKey};
 use crate::state::{Facts, Sent};
-use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId};
+use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId, RecordId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -85,6 +85,16 @@ pub(crate) struct Run {
     pub(crate) step_due: Option<Active>,
     /// When the alert closes or expires by itself.
     pub(crate) lapse_due: Option<Mono>,
+    /// Until when it stands without being heard of again; none where its source says when it is over.
+    pub(crate) stands_until: Option<Mono>,
+    /// The same as far as this node heard it itself, and can say so to others.
+    pub(crate) heard_until: Option<Mono>,
+    /// That time is over, and the peers are asked: by the record before this place of our log.
+    pub(crate) doubted: Option<u64>,
+    /// The silences that hold it back now.
+    pub(crate) silenced_by: Vec<RecordId>,
+    /// Since when they do.
+    pub(crate) silenced_at: Option<(Active, Mono)>,
     /// Who has acknowledged.
     pub(crate) acked: BTreeSet<Name>,
     /// An operator, who is no recipient, acknowledged for everybody.
@@ -105,8 +115,16 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Whether this boot sends for it by a channel.
+    /// Nothing of it is told now.
+    pub(crate) fn is_silenced(&self) -> bool {
+        !self.silenced_by.is_empty()
+    }
+
+    /// Whether this boot sends for it by a channel, now.
     pub(crate) fn sends_by(&self, channel: &Name) -> bool {
+        if self.is_silenced() {
+            return false;
+        }
         self.turn == Turn::Ours || self.delegated.contains(channel)
     }
 

@@ -5,7 +5,7 @@
 use base::{AlertId, NotificationId, RecordId};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Comment, Concluded, Conduct, Content, End, Fired, Outcome, Purpose,
-    Record, Send, Shift, StepKey,
+    Record, Send, Shift, Silence, StepKey,
 };
 
 use ownership::Member;
@@ -38,6 +38,8 @@ pub fn kind(record: &Record) -> &'static str {
         Record::Closed { .. } => "closed",
         Record::Pause { .. } => "pause",
         Record::Resume { .. } => "resume",
+        Record::Silence(_) => "silence",
+        Record::Unsilence { .. } => "unsilence",
         Record::Claim(_) => "claim",
         Record::Release { .. } => "release",
         Record::Delegate { .. } => "delegate",
@@ -61,11 +63,13 @@ pub fn actor(record: &Record) -> Option<&Actor> {
         | Record::End { end: End { by, .. }, .. }
         | Record::Pause { by, .. }
         | Record::Resume { by, .. }
+        | Record::Unsilence { by, .. }
         | Record::Member { by, .. }
         | Record::Conduct { by, .. }
         | Record::Directory { by, .. }
         | Record::Note { by, .. } => Some(by),
         Record::StepFired { fired, .. } => fired.by.as_ref(),
+        Record::Silence(silence) => Some(&silence.by),
         Record::Start { .. }
         | Record::Roster(_)
         | Record::Accept(_)
@@ -96,7 +100,12 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
             format!("{people} bound under policy {}", roster.policy_name)
         }
         Record::Accept(alert) => accepted(alert),
-        Record::Update { alert, content } => format!("{} now says {}", name(alert), says(content)),
+        Record::Update { alert, silent: true, .. } => {
+            format!("{} was not heard of in time: the other nodes are asked", name(alert))
+        }
+        Record::Update { alert, content, silent: false } => {
+            format!("{} now says {}", name(alert), says(content))
+        }
         Record::StepFired { alert, step, fired } => stepped(&name(alert), *step, fired),
         Record::Intent { alert, sends } => format!("{}: {}", name(alert), sending(sends)),
         Record::Done { alert, outcomes } => format!("{}: {}", name(alert), concluded(outcomes, lookup)),
@@ -109,6 +118,8 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
         }
         Record::Closed { alert } => format!("{} closed", name(alert)),
         Record::Pause { by, reason } => format!("{} paused sending and escalation: {reason}", who(by)),
+        Record::Silence(silence) => silenced(silence),
+        Record::Unsilence { by, .. } => format!("{} ended a silence before its time", who(by)),
         Record::Resume { pauses, by } => {
             format!("{} resumed what {} held up", who(by), count(pauses.len(), "pause", "pauses"))
         }
@@ -144,6 +155,11 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
         Record::Provider { provider, to, because } => format!("provider {provider} is {to}: {because}"),
         Record::Note { by, what } => format!("{}: {what}", who(by)),
     }
+}
+
+fn silenced(silence: &Silence) -> String {
+    let Silence { matchers, by, author, comment, .. } = silence;
+    format!("{} silenced alerts with {matchers} in the name of {author}: {comment}", who(by))
 }
 
 fn membership(node: base::NodeId, member: Option<&Member>, by: &Actor) -> String {

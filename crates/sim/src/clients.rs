@@ -127,7 +127,14 @@ impl World {
             key,
             fingerprint: lasting.then(|| Hasher::new("fingerprint").text(&text).finish()),
             resolved,
-            content: Content { severity, summary: text, details: "".into(), labels: BTreeMap::new() },
+            stands_for: None,
+            content: Content {
+                severity,
+                summary: text,
+                details: "".into(),
+                labels: BTreeMap::new(),
+                origin: None,
+            },
             to: vec![Target::Named(crate::book::name(client.to))],
             policy: Some(crate::book::name(client.policy)),
             civil: Civil::default(),
@@ -138,7 +145,7 @@ impl World {
     pub(crate) fn hear_answer(&mut self, ix: usize, answer: &Answer) {
         self.observe(&Fact::Answered { client: ix, answer });
         let retry = match answer {
-            Answer::Taken { .. } | Answer::Done { .. } => false,
+            Answer::Taken { .. } | Answer::Done { .. } | Answer::Silenced { .. } => false,
             Answer::Refused(
                 Refusal::Witness
                 | Refusal::DiskFull { .. }

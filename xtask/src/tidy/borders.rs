@@ -42,13 +42,15 @@ const BORDERS: &[Border] = &[
         ours: &["base"],
         theirs: Theirs::Only(&["jiff", "serde", "strsim", "utoipa"]),
     },
+    // Reads a foreign syntax; whatever has labels can use it.
+    Border { name: "matcher", ours: &[], theirs: Theirs::Only(&["regex"]) },
     Border { name: "ownership", ours: &["base"], theirs: PURE },
-    Border { name: "dispatch", ours: &["base", "selection", "ownership"], theirs: PURE },
+    Border { name: "dispatch", ours: &["base", "selection", "matcher", "ownership"], theirs: PURE },
     // The only one below the shell that knows how records are written. Its feature `schema` describes the
     // directory document with utoipa, and writes nothing.
     Border {
         name: "record",
-        ours: &["base", "schedule", "ownership", "dispatch"],
+        ours: &["base", "schedule", "matcher", "ownership", "dispatch"],
         theirs: Theirs::AnyBut(&["axum", "lettre", "reqwest", "rusqlite", "tokio"]),
     },
     // Stores facts; knows no channel and no way of writing them.
@@ -87,7 +89,7 @@ const BORDERS: &[Border] = &[
     },
     Border {
         name: "api",
-        ours: &["base", "schedule", "ownership", "dispatch", "record", "ledger"],
+        ours: &["base", "schedule", "matcher", "ownership", "dispatch", "record", "ledger"],
         theirs: Theirs::AnyBut(&["lettre", "rusqlite"]),
     },
     Border {

@@ -6,7 +6,7 @@ use dispatch::directory::{
     Address, Civil, Directory, Group, ListedAddress, Matcher, Mode, Policy, Recipient, Repeat, Route,
     Schedule, Severity, Step, Target, Unsent,
 };
-use dispatch::record::{Code, Content, Outcome, Shift, Then};
+use dispatch::record::{Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};
 use std::time::Duration;
 
@@ -243,12 +243,14 @@ pub(crate) fn notice(words: &[&str]) -> Said<Notice> {
         summary: summary.trim_start_matches('"').into(),
         details: "".into(),
         labels: std::collections::BTreeMap::new(),
+        origin: None,
     };
     let mut notice = Notice {
         source: name("scada")?,
         key: None,
         fingerprint: None,
         resolved: false,
+        stands_for: None,
         content,
         to: Vec::new(),
         policy: None,
@@ -276,6 +278,13 @@ fn clause_of_notice(notice: &mut Notice, key: &str, value: &str) -> Said<()> {
         "fingerprint" => notice.fingerprint = Some(fingerprint(value)),
         "key" => notice.key = Some((value.into(), Digest([0; 32]))),
         "policy" => notice.policy = Some(name(value)?),
+        // As Prometheus posts it: it is over if it is not heard again within that time.
+        "stands" => {
+            notice.stands_for = Some(duration(Some(value))?);
+            let (annotations, generator) = (std::collections::BTreeMap::new(), "".into());
+            let origin = Origin { annotations, generator, starts: base::Wall(0) };
+            notice.content.origin = Some(std::sync::Arc::new(origin));
+        }
         "label" => {
             let (label, text) = value.split_once('=').ok_or("write: label NAME=VALUE")?;
             notice.content.labels.insert(label.into(), text.into());

@@ -36,7 +36,8 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
                 on_call(&alert.on_call),
             )
         }
-        Record::Update { alert, content } => {
+        Record::Update { alert, silent: true, .. } => format!("{} was not heard of in time", of(alert)),
+        Record::Update { alert, content, silent: false } => {
             format!("{} now says \"{}\" ({})", of(alert), content.summary, content.severity)
         }
         Record::StepFired { alert, step, fired } => {
@@ -54,6 +55,10 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         }
         Record::End { alert, end } => format!("{} ends: {}, by {}", of(alert), end.why.word(), who(&end.by)),
         Record::Closed { alert } => format!("{} closed", of(alert)),
+        Record::Silence(silence) => {
+            format!("silenced {} by {}: {}", silence.matchers, who(&silence.by), silence.comment)
+        }
+        Record::Unsilence { by, .. } => format!("silence ended by {}", who(by)),
         Record::Pause { by, reason } => format!("paused by {}: {reason}", who(by)),
         Record::Resume { by, .. } => format!("resumed by {}", who(by)),
         Record::Claim(claim) => format!("took over what the last run left, epoch {}", claim.epoch),
@@ -158,6 +163,7 @@ pub(crate) fn answer(codes: &CodesKnown, answer: &Answer) -> String {
                 Taken::NothingOpen => "nothing open to resolve".into(),
             }
         }
+        Answer::Silenced { .. } => "silenced".into(),
         Answer::Done { alerts, .. } if alerts.is_empty() => "done".into(),
         Answer::Done { alerts, .. } => {
             let names: Vec<String> = alerts.iter().map(|alert| code(codes, *alert)).collect();
@@ -174,6 +180,8 @@ fn refused(refusal: &Refusal) -> String {
         | Refusal::Witness
         | Refusal::Blocked { .. }
         | Refusal::UnknownNode { .. } => "refused by the cluster".into(),
+        Refusal::NoSilence => "there is no such silence".into(),
+        Refusal::TooManySilences { limit } => format!("{limit} silences lie ahead"),
         Refusal::UnknownTarget { name } => format!("nobody is called {name}"),
         Refusal::UnknownPolicy { name } => format!("no policy is called {name}"),
         Refusal::NoRoute => "no route matches and there are no operators".into(),

@@ -6,7 +6,7 @@ use base::time::Human;
 use base::{AlertId, BootId, LogId, Mono, Name, NodeId, Now, RecordId, Wall};
 use dispatch::directory::Directory;
 use dispatch::input::Acknowledge;
-use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Via};
+use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Silence, Via};
 use dispatch::state::State;
 use dispatch::{
     Almanac, Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings,
@@ -174,6 +174,13 @@ impl World {
                     Order::Directory { directory, expected: None, summary: "edited".into() },
                 );
             }
+            ["operator", "silences", labels, "for", time, why] => self.silence(labels, time, why)?,
+            ["operator", "ends", "silence"] => {
+                let newest =
+                    self.core.as_ref().and_then(|core| core.state().silences.keys().next_back().copied());
+                let silence = newest.ok_or("there is no silence")?;
+                self.order("operator", Order::Unsilence { silence });
+            }
             ["show", rest @ ..] => self.show(rest)?,
             [provider, "answers", rest @ ..] => self.answers(provider, rest)?,
             [provider, "finishes", rest @ ..] => self.finishes(provider, rest)?,
@@ -195,6 +202,20 @@ impl World {
             _ => Actor { who: format!("recipient:{who}").into(), via: Via::Link, from: None },
         };
         self.inputs.push_back(Input::Order { ticket: Ticket(self.ticket), by, order });
+    }
+
+    fn silence(&mut self, labels: &str, time: &str, why: &str) -> Said<()> {
+        let from = self.now().wall;
+        let silence = Silence {
+            matchers: labels.parse().map_err(|error| format!("{labels}: {error}"))?,
+            from,
+            until: from + notation::duration(Some(time))?,
+            by: Actor { who: "user:bea".into(), via: Via::Api, from: None },
+            author: "bea".into(),
+            comment: why.trim_start_matches('"').into(),
+        };
+        self.order("operator", Order::Silence(Arc::new(silence)));
+        Ok(())
     }
 
     fn person(&mut self, who: &str, words: &[&str]) -> Said<()> {

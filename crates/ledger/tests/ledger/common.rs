@@ -132,6 +132,7 @@ pub(crate) fn alert(number: u32) -> Alert {
             summary: format!("pump {number} stopped").into(),
             details: "".into(),
             labels: BTreeMap::from([("site".into(), "north".into())]),
+            origin: None,
         }),
         code: Code { letter: 'A', number },
         route: name("pumps"),

@@ -177,8 +177,14 @@ impl World {
             7 => {
                 let summary = format!("word {}", self.records.len()).into();
                 let labels = BTreeMap::new();
-                let content = Content { severity: Severity::Critical, summary, details: "".into(), labels };
-                self.write(at, Record::Update { alert, content: Arc::new(content) });
+                let content = Content {
+                    severity: Severity::Critical,
+                    summary,
+                    details: "".into(),
+                    labels,
+                    origin: None,
+                };
+                self.write(at, Record::Update { alert, content: Arc::new(content), silent: false });
             }
             _ if self.chance.below(2) == 0 => {
                 let fired =

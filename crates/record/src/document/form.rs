@@ -65,6 +65,10 @@ pub struct Settings {
     /// How long an alert that nobody has been told of may still be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Ttl>,
+    /// How long an alert that its source posts again and again stands after the last time, where the source does not
+    /// say; a duration such as `5m`, which it is if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolve_timeout: Option<String>,
 }
 
 /// Times to live by severity. An alert found older than this with nobody told ends as expired.

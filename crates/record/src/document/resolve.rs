@@ -174,6 +174,11 @@ impl<'a> Check<'a> {
             time_zone: zone,
             operators: self.targets(&top.key("operators"), &form.operators),
             ttl: times,
+            resolve_timeout: self.duration_or(
+                &top.key("resolve_timeout"),
+                form.resolve_timeout.as_deref(),
+                usual.resolve_timeout,
+            ),
         }
     }
 

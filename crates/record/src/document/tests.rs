@@ -493,8 +493,14 @@ fn on_call(label: &str) -> (book::Schedule, book::Calendar) {
 fn directory() -> impl Strategy<Value = book::Directory> {
     let people = (recipient(), recipient(), text());
     let routes = proptest::collection::vec(route(), 0..3);
-    let settings = (text(), proptest::collection::vec(target(), 0..3), [span(), span(), span(), span()])
-        .prop_map(|(time_zone, operators, ttl)| book::Settings { time_zone, operators, ttl });
+    let settings =
+        (text(), proptest::collection::vec(target(), 0..3), [span(), span(), span(), span()], span())
+            .prop_map(|(time_zone, operators, ttl, resolve_timeout)| book::Settings {
+                time_zone,
+                operators,
+                ttl,
+                resolve_timeout,
+            });
     let settings = prop_oneof![Just(book::Settings::default()), settings];
     (people, policy(), template(), routes, access(), settings, names(&["anna", "7"])).prop_map(
         |((anna, number, title), policy, template, mut routes, (token, user), settings, members)| {

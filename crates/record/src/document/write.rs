@@ -46,6 +46,7 @@ fn settings(settings: &book::Settings) -> form::Settings {
             high: differing(high, usual[2]),
             critical: differing(critical, usual[3]),
         }),
+        resolve_timeout: differing(settings.resolve_timeout, book::Settings::default().resolve_timeout),
     }
 }
 

@@ -7,8 +7,8 @@ use dispatch::directory::{
 };
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
-    Concluded, Conduct, Content, Duty, End, Entry, Fired, Outcome, Person, Purpose, Reach, Record, Roster,
-    Send, Shift, StepKey, Then, Via, Why,
+    Concluded, Conduct, Content, Duty, End, Entry, Fired, Origin, Outcome, Person, Purpose, Reach, Record,
+    Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -59,9 +59,28 @@ fn address() -> impl Strategy<Value = Address> {
     (name(), text()).prop_map(|(channel, value)| Address { channel, value })
 }
 
+fn origin() -> impl Strategy<Value = Arc<Origin>> {
+    (btree_map(text(), text(), 0..4), text(), any::<i64>()).prop_map(|(annotations, generator, starts)| {
+        Arc::new(Origin { annotations, generator, starts: Wall(starts) })
+    })
+}
+
+fn silence() -> impl Strategy<Value = Record> {
+    let texts = select(vec!["{}", r#"{a="b"}"#, r#"{a!="\"\n\\",b=~"x|y",c!~".+"}"#]);
+    (texts, wall(), wall(), actor(), text(), text()).prop_map(
+        |(matchers, from, until, by, author, comment)| {
+            let matchers = matchers.parse().expect("matchers");
+            Record::Silence(Arc::new(Silence { matchers, from, until, by, author, comment }))
+        },
+    )
+}
+
 fn content() -> impl Strategy<Value = Arc<Content>> {
-    (select(Severity::ALL.to_vec()), text(), text(), btree_map(text(), text(), 0..4)).prop_map(
-        |(severity, summary, details, labels)| Arc::new(Content { severity, summary, details, labels }),
+    let labels = btree_map(text(), text(), 0..4);
+    (select(Severity::ALL.to_vec()), text(), text(), labels, of(origin())).prop_map(
+        |(severity, summary, details, labels, origin)| {
+            Arc::new(Content { severity, summary, details, labels, origin })
+        },
     )
 }
 
@@ -229,7 +248,11 @@ fn about_an_alert() -> impl Strategy<Value = Record> {
     let comment = (wall(), actor(), text()).prop_map(|(at, by, text)| Comment { at, by, text });
     let end = (wall(), select(Why::ALL.to_vec()), actor()).prop_map(|(at, why, by)| End { at, why, by });
     prop_oneof![
-        (alert_id(), content()).prop_map(|(alert, content)| Record::Update { alert, content }),
+        (alert_id(), content(), any::<bool>()).prop_map(|(alert, content, silent)| Record::Update {
+            alert,
+            content,
+            silent
+        }),
         (alert_id(), step_key(), fired).prop_map(|(alert, step, fired)| Record::StepFired {
             alert,
             step,
@@ -268,6 +291,8 @@ fn of_the_node() -> impl Strategy<Value = Record> {
         alert().prop_map(|alert| Record::Accept(Arc::new(alert))),
         (actor(), text()).prop_map(|(by, reason)| Record::Pause { by, reason }),
         (vec((record_id(), wall()), 0..3), actor()).prop_map(|(pauses, by)| Record::Resume { pauses, by }),
+        silence(),
+        (record_id(), actor()).prop_map(|(silence, by)| Record::Unsilence { silence, by }),
         claim,
         directory,
         (name(), text(), text()).prop_map(|(provider, to, because)| Record::Provider {
@@ -417,6 +442,7 @@ fn sample_alert() -> Alert {
             summary: "Pumpe 3 steht \u{1f6a8}".into(),
             details: "line one\nline \"two\"".into(),
             labels: [("site".into(), "north".into())].into(),
+            origin: None,
         }),
         code: Code { letter: 'A', number: 12 },
         route: named("pumps"),
@@ -491,7 +517,7 @@ fn alert_samples() -> Vec<Record> {
     vec![
         Record::Roster(Arc::new(sample_roster())),
         Record::Accept(Arc::new(sample_alert())),
-        Record::Update { alert, content: sample_alert().content },
+        Record::Update { alert, content: sample_alert().content, silent: false },
         Record::StepFired { alert, step: StepKey { round: 0, step: 1 }, fired },
         Record::Intent { alert, sends: sample_sends() },
         Record::Done { alert, outcomes: (1..).zip(outcomes).map(concluded).collect() },
@@ -509,5 +535,26 @@ fn alert_samples() -> Vec<Record> {
         Record::Closed { alert },
         Record::Delegate { alert, channel: named("sms"), epoch: 1, to: id(0).log },
         Record::Merged { alert, code: Code { letter: 'A', number: 7 }, into: AlertId(id(2)) },
+        Record::Silence(Arc::new(Silence {
+            matchers: r#"{alertname="Down",site=~"n.*"}"#.parse().expect("matchers"),
+            from: Wall(1_795_165_204_000),
+            until: Wall(1_795_168_804_000),
+            by: anna(),
+            author: "bea".into(),
+            comment: "works at the line".into(),
+        })),
+        Record::Unsilence { silence: id(4), by: anna() },
+        Record::Update {
+            alert,
+            content: Arc::new(Content {
+                origin: Some(Arc::new(Origin {
+                    annotations: [("summary".into(), "it is down".into())].into(),
+                    generator: "http://prometheus.x.test/graph".into(),
+                    starts: Wall(1_795_165_204_000),
+                })),
+                ..Content::clone(&sample_alert().content)
+            }),
+            silent: true,
+        },
     ]
 }

@@ -13,6 +13,7 @@ mod mailbox;
 mod mass;
 mod on_call;
 mod operator;
+mod prometheus;
 mod providers;
 mod site;
 mod story;
