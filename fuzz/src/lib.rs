@@ -6,7 +6,10 @@
 use std::path::Path;
 use std::str;
 
-use api::{LinkError, LinkKey, check_token, link_token as written_token, parse_notice, read_token};
+use api::{
+    LinkError, LinkKey, check_token, link_token as written_token, parse_notice, parse_posted, parse_silence,
+    read_token,
+};
 use base::limits::MESSAGE_BYTES_MAX;
 use base::{AlertId, LogId, Name, NotificationId, RecordId, Wall};
 use dispatch::directory::Template;
@@ -20,6 +23,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target. A new one brings its row here, its program in `targets`, its `[[bin]]` and its corpus.
 pub const TARGETS: &[Target] = &[
     ("address", address),
+    ("alertmanager_json", alertmanager_json),
     ("certificate", certificate),
     ("directory_json", directory_json),
     ("directory_toml", directory_toml),
@@ -144,6 +148,18 @@ pub fn address(data: &[u8]) {
         let well = (kind.check_address)(text).is_ok();
         let could_inject = kind.name == "mail" && text.contains(['\r', '\n', '\0']);
         assert!(!well || !could_inject, "{} takes {text:?}", kind.name);
+    }
+}
+
+/// Alerts and silences as Prometheus and its tools send them: read the same each time, and the matchers of a silence
+/// read back as they are written.
+pub fn alertmanager_json(data: &[u8]) {
+    let now = Wall(1_772_366_400_000);
+    assert_eq!(parse_posted(data, now), parse_posted(data, now), "an alert is read the same each time");
+    if let Ok(silence) = parse_silence(data, now) {
+        assert!(silence.from < silence.until, "a silence has a time");
+        let written = silence.matchers.to_string();
+        assert_eq!(written.parse(), Ok(silence.matchers), "matchers read back as they are written");
     }
 }
 

@@ -10,7 +10,8 @@
 //! | `postfix/usr/sbin` | `smtp-sink`, `smtp-source` | with `LD_LIBRARY_PATH=postfix/usr/lib/postfix` |
 //! | `venv/bin` | `python` with the packages of `xtask/peers.txt` (aiosmtpd) | as it is |
 //! | `faketime` | `libfaketime.so.1` | with `LD_PRELOAD` before a program whose clock is to be wrong |
-//! | `alertmanager/usr/bin` | `prometheus-alertmanager`, for `bench` and `compare` only | see `alertmanager` below |
+//! | `alertmanager/usr/bin` | `amtool`, and `prometheus-alertmanager` for `bench` and `compare` | see `alertmanager` below |
+//! | `prometheus/usr/bin` | `prometheus` | as it is |
 //! | `keepalived/usr/sbin` | `keepalived`, for `compare` only | with `LD_LIBRARY_PATH=keepalived/libraries` |
 //!
 //! Started by root, `smtp-sink` wants to be told whom to become: `-u root` will do.
@@ -68,6 +69,15 @@ const ALERTMANAGER: Peer = Peer {
     by_hand: "install the package \"prometheus-alertmanager\" (it need not run)",
 };
 
+/// What posts alerts to us as it would to the dispatcher.
+const PROMETHEUS: Peer = Peer {
+    name: "prometheus",
+    stamp: || "prometheus 1".to_owned(),
+    install: install_prometheus,
+    works: |own| runs(Command::new(own.join("usr/bin/prometheus")).arg("--version"), "prometheus"),
+    by_hand: "install the package \"prometheus\" (it need not run)",
+};
+
 /// The keeper of a virtual address beside which a takeover is measured.
 const KEEPALIVED: Peer = Peer {
     name: "keepalived",
@@ -91,13 +101,13 @@ const FAKETIME: Peer = Peer {
 const FAKETIME_LIBRARY: &str = "libfaketime.so.1";
 
 /// What the tests need.
-pub(crate) const FOR_TESTS: &[Peer] = &[POSTFIX, VENV, FAKETIME];
+pub(crate) const FOR_TESTS: &[Peer] = &[POSTFIX, VENV, FAKETIME, ALERTMANAGER, PROMETHEUS];
 /// What the benchmark needs.
 pub(crate) const FOR_BENCH: &[Peer] = &[POSTFIX, VENV, ALERTMANAGER];
 /// What the comparison needs.
 pub(crate) const FOR_COMPARE: &[Peer] = &[ALERTMANAGER, KEEPALIVED];
 /// All of them.
-const ALL: &[Peer] = &[POSTFIX, VENV, FAKETIME, ALERTMANAGER, KEEPALIVED];
+const ALL: &[Peer] = &[POSTFIX, VENV, FAKETIME, ALERTMANAGER, PROMETHEUS, KEEPALIVED];
 
 /// Installs everything.
 pub(crate) fn run(words: &[String]) -> Result<(), String> {
@@ -231,9 +241,19 @@ fn alertmanager_program(own: &Path) -> PathBuf {
 
 fn install_alertmanager(folder: &Path, own: &Path) -> Result<(), String> {
     if let Some(program) = on_path("prometheus-alertmanager") {
+        if let Some(tool) = on_path("amtool") {
+            link(&tool, &own.join("usr/bin/amtool"))?;
+        }
         return link(&program, &alertmanager_program(own));
     }
     apt::unpack(folder, &["prometheus-alertmanager"], own)
+}
+
+fn install_prometheus(folder: &Path, own: &Path) -> Result<(), String> {
+    if let Some(program) = on_path("prometheus") {
+        return link(&program, &own.join("usr/bin/prometheus"));
+    }
+    apt::unpack(folder, &["prometheus"], own)
 }
 
 /// The keeper of a virtual address, ready to take its words; `folder` is that of the peers.

@@ -7,7 +7,7 @@ use crate::moment;
 use base::{AlertId, Digest, Now, Wall};
 use dispatch::Dispatch;
 use dispatch::directory::Mode;
-use dispatch::record::{Acknowledgement, BoundStep, Code, Purpose, Roster};
+use dispatch::record::{Acknowledgement, Alert, Code, Fired, Purpose, Reach, Roster, StepKey};
 use dispatch::state::{Facts, Open};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,8 +129,8 @@ pub(crate) struct Viewer<'c> {
     core: &'c Dispatch,
     now: Now,
     acks_max: usize,
-    /// People told by each step of a roster: the same roster serves many alerts.
-    people: BTreeMap<Digest, Vec<usize>>,
+    /// People told by the first step of a roster: the same roster serves many alerts.
+    people: BTreeMap<Digest, usize>,
     /// Notifications, people and alerts looked at.
     pub(crate) cost: usize,
 }
@@ -175,7 +175,7 @@ impl<'c> Viewer<'c> {
             accepted_at: moment::written(open.at),
             age_seconds: self.now.wall.since(open.at).as_secs(),
             acknowledged: acks.first().map(|ack| acknowledgement(ack)),
-            missing: if recall { roster.map_or(0, |roster| missing(roster, &acks)) } else { 0 },
+            missing: if recall { roster.map_or(0, |roster| missing(roster, alert, &acks)) } else { 0 },
             acknowledgements: acks.iter().take(self.acks_max).map(|ack| acknowledgement(ack)).collect(),
             ended: facts.end().map(|end| EndBody {
                 why: end.why.word().to_owned(),
@@ -183,7 +183,7 @@ impl<'c> Viewer<'c> {
                 at: moment::written(end.at),
             }),
             closed_at: None,
-            recipients: roster.map_or(0, |roster| self.people(roster, 0)),
+            recipients: roster.map_or(0, |roster| self.first(roster, alert)),
             progress: self.progress(id, facts, roster.map(AsRef::as_ref)),
             next_step: self.core.next_step(self.now, id).map(|next| NextStepBody {
                 step: next.step.step,
@@ -197,22 +197,27 @@ impl<'c> Viewer<'c> {
         }
     }
 
-    fn people(&mut self, roster: &Roster, step: usize) -> usize {
+    /// How many people the first step is for.
+    fn first(&mut self, roster: &Roster, alert: &Alert) -> usize {
+        let count = |told: &[Reach]| told.chunk_by(|a, b| a.person == b.person).count();
+        let told = roster.told(StepKey::default(), &alert.on_call);
+        if !alert.on_call.is_empty() {
+            self.cost += told.len();
+            return count(&told);
+        }
         let cost = &mut self.cost;
-        let steps = self.people.entry(roster.id).or_insert_with(|| {
+        *self.people.entry(roster.id).or_insert_with(|| {
             *cost += roster.people.len();
-            let counted = |bound: &BoundStep| bound.reach.chunk_by(|a, b| a.person == b.person).count();
-            roster.steps.iter().map(counted).collect()
-        });
-        steps.get(step).copied().unwrap_or(0)
+            count(&told)
+        })
     }
 
     fn progress(&self, id: AlertId, facts: &Facts, roster: Option<&Roster>) -> Progress {
         let of_alert = || facts.sent.values().filter(|sent| matches!(sent.purpose, Purpose::Alert(_)));
         let sent = of_alert().filter(|sent| sent.accepted()).count();
         let failed = of_alert().filter(|sent| sent.concluded() && !sent.accepted()).count();
-        let planned = facts.fired.keys().filter_map(|key| roster?.steps.get(usize::from(key.step)));
-        let planned: usize = planned.map(|step| step.reach.len()).sum();
+        let told = |(key, fired): (&StepKey, &Fired)| Some(roster?.told(*key, &fired.on_call).len());
+        let planned: usize = facts.fired.iter().filter_map(told).sum();
         let total = planned.max(of_alert().count());
         let waiting = if self.core.pending(id) { total.saturating_sub(sent + failed) } else { 0 };
         Progress { sent, failed, waiting, total }
@@ -227,12 +232,15 @@ fn in_order(facts: &Facts) -> Vec<&Acknowledgement> {
 }
 
 /// How many of the first recipients have not acknowledged. An operator's acknowledgement is for everybody.
-fn missing(roster: &Roster, acks: &[&Acknowledgement]) -> usize {
+fn missing(roster: &Roster, alert: &Alert, acks: &[&Acknowledgement]) -> usize {
     if acks.iter().any(|ack| ack.recipient.is_none()) {
         return 0;
     }
     let came: BTreeSet<_> = acks.iter().filter_map(|ack| ack.recipient.as_ref()).collect();
-    roster.people.iter().filter(|person| !came.contains(&person.name)).count()
+    let told = roster.told(StepKey::default(), &alert.on_call);
+    let first: BTreeSet<_> =
+        told.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name).collect();
+    first.difference(&came).count()
 }
 
 /// The word for a mode.

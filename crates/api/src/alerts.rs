@@ -96,6 +96,8 @@ pub(crate) struct StepBody {
     pub(crate) empty: bool,
     /// Who asked for it before its time.
     pub(crate) by: Option<String>,
+    /// Who was on call in the schedules it names, and why.
+    pub(crate) on_call: Vec<String>,
 }
 
 /// A page of what is on its way or arrived.
@@ -373,6 +375,7 @@ fn whole(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> OneBody {
         late_seconds: fired.late.as_secs(),
         empty: fired.empty,
         by: fired.by.as_ref().map(ToString::to_string),
+        on_call: fired.on_call.iter().map(ToString::to_string).collect(),
     });
     OneBody {
         alert: Viewer::of_one(core, now).view(id, open),

@@ -2,7 +2,7 @@
 //!
 //! Separate from the routes, which say what they need by the type of an argument: [`Allowed`]`<Operate>` lets
 //! nobody through who may not operate. A token is `sf_NAME_` and 43 characters of base64url; the directory
-//! keeps its SHA-256. A session is `ss_` and 43 characters, kept in memory and forgotten at a restart.
+//! keeps its SHA-256; it comes as `Bearer`, or as the password of `Basic`. A session is `ss_` and 43 characters, kept in memory and forgotten at a restart.
 
 use crate::Shared;
 use crate::moment;
@@ -12,10 +12,11 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base::{Name, Wall};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use dispatch::directory::{Directory, Scope};
 use dispatch::record::{Actor, Via};
 use sha2::{Digest as _, Sha256};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::net::SocketAddr;
@@ -94,10 +95,10 @@ impl<N: Needs> FromRequestParts<Arc<Shared>> for Allowed<N> {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Rejection> {
         let from = peer(parts);
-        let caller = match bearer(parts)? {
+        let caller = match secret(parts)? {
             Some(secret) => {
                 let edition = shared.edition().await?;
-                recognise(&edition.directory, &shared.sessions, secret, from, moment::now())
+                recognise(&edition.directory, &shared.sessions, &secret, from, moment::now())
             }
             None => shared.anonymous.as_ref().map(|source| anonymous(source, from)),
         };
@@ -136,12 +137,19 @@ impl<S: std::marker::Send + Sync> FromRequestParts<S> for Peer {
     }
 }
 
-/// The secret after `Bearer`; none without the header.
-fn bearer(parts: &Parts) -> Result<Option<&str>, Rejection> {
+/// The secret after `Bearer`, or the password after `Basic` (RFC 7617), for programs that know no other way: the
+/// user's name says nothing there, since a secret names its token. None without the header.
+fn secret(parts: &Parts) -> Result<Option<Cow<'_, str>>, Rejection> {
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(None) };
     let text = std::str::from_utf8(header.as_bytes()).map_err(|_| unauthorized())?;
     let (scheme, secret) = text.split_once(' ').ok_or_else(unauthorized)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(Some(secret.trim())) } else { Err(unauthorized()) }
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Ok(Some(secret.trim().into()));
+    }
+    let basic = scheme.eq_ignore_ascii_case("basic").then(|| STANDARD.decode(secret.trim()).ok()).flatten();
+    let both = basic.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(unauthorized)?;
+    let (_, password) = both.split_once(':').ok_or_else(unauthorized)?;
+    Ok(Some(password.to_owned().into()))
 }
 
 fn recognise(

@@ -301,7 +301,7 @@ async fn put(
         match answer.await.map_err(Rejection::from)? {
             Answer::Done { .. } => (),
             Answer::Refused(refusal) => return Err(Failure::Other(refusal.into())),
-            Answer::Taken { .. } => {
+            Answer::Taken { .. } | Answer::Silenced { .. } => {
                 let fault = Rejection::new(Kind::Fault, "the core gave another answer than to an order");
                 return Err(Failure::Other(fault));
             }
@@ -456,7 +456,8 @@ pub(crate) async fn lost(
 }
 
 /// The sections whose entries can be changed one by one.
-const SECTIONS: [&str; 6] = ["departments", "recipients", "groups", "policies", "templates", "routes"];
+const SECTIONS: [&str; 8] =
+    ["departments", "recipients", "groups", "schedules", "calendars", "policies", "templates", "routes"];
 
 fn known(section: &str) -> Result<(), Rejection> {
     if SECTIONS.contains(&section) {
@@ -472,7 +473,7 @@ fn entry<T: Serialize>(table: &BTreeMap<String, T>, name: &str) -> Option<serde_
 
 /// Shows one entry.
 #[utoipa::path(get, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
         ("name" = String, Path, description = "The entry's name")),
     responses((status = 200, body = serde_json::Value, description = "The entry, as in the whole document"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -487,6 +488,8 @@ pub(crate) async fn show_entry(
         "departments" => entry(&book.departments, &name),
         "recipients" => entry(&book.recipients, &name),
         "groups" => entry(&book.groups, &name),
+        "schedules" => entry(&book.schedules, &name),
+        "calendars" => entry(&book.calendars, &name),
         "policies" => entry(&book.policies, &name),
         "templates" => entry(&book.templates, &name),
         _ => {
@@ -505,7 +508,7 @@ fn missing(section: &str, name: &str) -> Rejection {
 /// Adds or replaces one entry. A new route goes to the end.
 #[utoipa::path(put, path = "/api/v1/directory/{section}/{name}", tag = "directory",
     request_body = serde_json::Value,
-    params(("section" = String, Path, description = "departments, recipients, groups, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -523,6 +526,8 @@ pub(crate) async fn put_entry(
         "departments" => set(&mut book.departments, &name, given.clone()),
         "recipients" => set(&mut book.recipients, &name, given.clone()),
         "groups" => set(&mut book.groups, &name, given.clone()),
+        "schedules" => set(&mut book.schedules, &name, given.clone()),
+        "calendars" => set(&mut book.calendars, &name, given.clone()),
         "policies" => set(&mut book.policies, &name, given.clone()),
         "templates" => set(&mut book.templates, &name, given.clone()),
         _ => set_route(&mut book.routes, &name, given.clone()),
@@ -560,7 +565,7 @@ fn set_route(
 
 /// Removes one entry.
 #[utoipa::path(delete, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -577,6 +582,8 @@ pub(crate) async fn remove_entry(
             "departments" => book.departments.remove(&name).is_some(),
             "recipients" => book.recipients.remove(&name).is_some(),
             "groups" => book.groups.remove(&name).is_some(),
+            "schedules" => book.schedules.remove(&name).is_some(),
+            "calendars" => book.calendars.remove(&name).is_some(),
             "policies" => book.policies.remove(&name).is_some(),
             "templates" => book.templates.remove(&name).is_some(),
             _ => {
@@ -623,5 +630,11 @@ fn content(sample: Option<SampleForm>) -> Result<Content, Rejection> {
         )
     })?;
     let labels = sample.labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Ok(Content { severity, summary: sample.summary.into(), details: sample.details.into(), labels })
+    Ok(Content {
+        severity,
+        summary: sample.summary.into(),
+        details: sample.details.into(),
+        labels,
+        origin: None,
+    })
 }

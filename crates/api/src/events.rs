@@ -181,11 +181,12 @@ fn told(record: &Record) -> Value {
             "code": alert.code.to_string(), "source": alert.source.as_str(),
             "severity": alert.content.severity.word(), "summary": *alert.content.summary,
         }),
-        Record::Update { content, .. } => {
-            json!({ "severity": content.severity.word(), "summary": *content.summary })
+        Record::Update { content, silent, .. } => {
+            json!({ "severity": content.severity.word(), "summary": *content.summary, "silent": silent })
         }
         Record::StepFired { step, fired, .. } => json!({
             "step": step.step, "round": step.round.saturating_add(1), "late_seconds": fired.late.as_secs(),
+            "on_call": fired.on_call.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
         Record::Intent { sends, .. } => json!({ "notifications": sends.len() }),
         Record::Done { outcomes, .. } => json!({ "notifications": outcomes.len() }),
@@ -197,6 +198,12 @@ fn told(record: &Record) -> Value {
         Record::End { end, .. } => json!({ "by": end.by.to_string(), "why": end.why.word() }),
         Record::Closed { .. } => json!({}),
         Record::Pause { by, reason } => json!({ "by": by.to_string(), "reason": **reason }),
+        Record::Silence(silence) => json!({
+            "by": silence.by.to_string(), "author": *silence.author, "comment": *silence.comment,
+            "matchers": silence.matchers.to_string(),
+            "from": moment::written(silence.from), "until": moment::written(silence.until),
+        }),
+        Record::Unsilence { silence, by } => json!({ "silence": silence.to_string(), "by": by.to_string() }),
         Record::Resume { by, .. } => json!({ "by": by.to_string() }),
         Record::Claim(claim) => json!({ "log": claim.log.to_string(), "epoch": claim.epoch }),
         Record::Release { to, claims } => json!({ "to": to.to_string(), "ranges": claims.len() }),

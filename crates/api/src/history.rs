@@ -175,7 +175,9 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
             "accept" => {
                 one.alert.escalates =
                     record.pointer("/accept/escalates").and_then(Value::as_bool).unwrap_or(true);
-                one.steps.push(StepBody { round: 1, step: 0, at, late_seconds: 0, empty: false, by: None });
+                let on_call = shifts(record.pointer("/accept/on_call"));
+                let (late_seconds, empty, by) = (0, false, None);
+                one.steps.push(StepBody { round: 1, step: 0, at, late_seconds, empty, by, on_call });
             }
             "ack" => acks.push(AcknowledgementBody {
                 by: actor(row).unwrap_or_default(),
@@ -200,6 +202,7 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
                         .and_then(Value::as_bool)
                         .unwrap_or(false),
                     by: actor(row),
+                    on_call: shifts(record.pointer("/step-fired/fired/on_call")),
                 });
             }
         }
@@ -209,6 +212,18 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
         one.alert.acknowledgements = acks;
     }
     one
+}
+
+/// Who was on call, in the words in which it is told of an open alert.
+fn shifts(written: Option<&Value>) -> Vec<String> {
+    let said = |shift: &Value| {
+        let text = |key: &str| shift.get(key).and_then(Value::as_str).unwrap_or_default();
+        let who = shift.get("who").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let who = who.collect::<Vec<_>>().join(", ");
+        let who = if who.is_empty() { "nobody" } else { &who };
+        format!("{who} on call in {} ({})", text("schedule"), text("because"))
+    };
+    written.and_then(Value::as_array).into_iter().flatten().map(said).collect()
 }
 
 /// Who made a row of the trail happen, as for open alerts.

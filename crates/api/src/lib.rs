@@ -6,11 +6,13 @@
 //!
 //! Reading order: `call` (the way to the core), `problem` and `read` (refusals and bodies), `auth` (who),
 //! then the routes by what they are about: `notices`, `alerts` with its view `alert` and `history`,
-//! `orders`, `pages` with `link`, `directory`, `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
+//! `orders`, `alertmanager` (what Prometheus and its tools speak), `pages` with `link`, `directory`, `schedules`,
+//! `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
 //! what the node lends for it (`peers`); `openapi` lists them all.
 
 mod access;
 mod alert;
+mod alertmanager;
 mod alerts;
 mod auth;
 mod call;
@@ -28,11 +30,13 @@ mod pages;
 mod peers;
 mod problem;
 mod read;
+mod schedules;
 mod status;
 mod trail;
 mod upkeep;
 
 pub use access::{hash_password, new_token};
+pub use alertmanager::{parse_posted, parse_silence};
 pub use call::{ANSWER_WAIT, Call, CallError, Calls, Reading};
 pub use events::{Change, Changes};
 pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, read_token};

@@ -148,18 +148,19 @@ fn judge(form: NoticeForm, header: Option<&str>) -> Result<Parsed, Rejection> {
     if !found.is_empty() {
         return Err(Rejection::places(Kind::Invalid, found));
     }
-    let content = Content { severity, summary: summary.into(), details: details.into(), labels };
+    let content =
+        Content { severity, summary: summary.into(), details: details.into(), labels, origin: None };
     Ok(Parsed { content, to, policy, resolved, dedup_key: form.dedup_key, key, digest })
 }
 
 /// `text` with every run of control characters and line ends as one space.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let line_end = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     text.split(line_end).map(str::trim).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// `text` without control characters other than ends of lines and tabs.
-fn paragraphs(text: &str) -> String {
+pub(crate) fn paragraphs(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
@@ -372,6 +373,7 @@ async fn take(
         fingerprint: parsed.fingerprint(&caller.source),
         key: parsed.key.map(|key| (key, parsed.digest)),
         resolved: parsed.resolved,
+        stands_for: None,
         content: parsed.content,
         to: parsed.to,
         policy: parsed.policy,
@@ -381,7 +383,7 @@ async fn take(
     match shared.api.calls.put(move |ticket| Input::Notice { ticket, notice }).await? {
         Answer::Taken { taken, alert, recipients, copies } => Ok(answer(taken, alert, recipients, copies)),
         Answer::Refused(refusal) => Err(refused(refusal, &named, &edition.directory)),
-        Answer::Done { .. } => {
+        Answer::Done { .. } | Answer::Silenced { .. } => {
             Err(Rejection::new(Kind::Fault, "the core gave another answer than to a notice"))
         }
     }
@@ -410,7 +412,7 @@ fn refused(refusal: Refusal, named: &[Target], book: &Directory) -> Rejection {
         Refusal::UnknownTarget { name } => {
             let at = named.iter().position(|target| matches!(target, Target::Named(it) if it == name));
             let pointer = at.map_or_else(|| "/to".to_owned(), |at| format!("/to/{at}"));
-            let names = book.groups.keys().chain(book.recipients.keys());
+            let names = book.groups.keys().chain(book.recipients.keys()).chain(book.schedules.keys());
             let hint = suggestion(name.as_str(), names.map(Name::as_str));
             Rejection::at(Kind::Invalid, pointer, format!("there is no recipient or group {name:?}{hint}"))
         }
@@ -431,6 +433,8 @@ fn refused(refusal: Refusal, named: &[Target], book: &Directory) -> Rejection {
         | Refusal::Stale { .. }
         | Refusal::NotPrimary { .. }
         | Refusal::Solo
+        | Refusal::NoSilence
+        | Refusal::TooManySilences { .. }
         | Refusal::Witness
         | Refusal::Blocked { .. }
         | Refusal::UnknownNode { .. } => refusal.into(),

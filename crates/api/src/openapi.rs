@@ -2,7 +2,8 @@
 
 use crate::problem::{Kind, Rejection};
 use crate::{
-    Shared, access, alerts, cluster, directory, events, notices, orders, pages, status, trail, upkeep,
+    Shared, access, alertmanager, alerts, cluster, directory, events, notices, orders, pages, schedules,
+    status, trail, upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -46,6 +47,10 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(directory::lost))
         .routes(routes!(directory::show_entry, directory::put_entry, directory::remove_entry))
         .routes(routes!(directory::preview))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::one))
+        .routes(routes!(schedules::shifts))
+        .routes(routes!(schedules::calendar))
         .routes(routes!(access::login))
         .routes(routes!(access::logout))
         .routes(routes!(access::list_tokens, access::make_token))
@@ -86,6 +91,7 @@ fn open_to_strangers(routes: Routes) -> Routes {
         .routes(routes!(pages::show, pages::act))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
+        .merge(alertmanager::routes())
 }
 
 fn started() -> Routes {

@@ -219,7 +219,7 @@ pub(crate) fn done(answer: Answer) -> Result<(Vec<AlertId>, u8), Rejection> {
     match answer {
         Answer::Done { alerts, copies, version: _ } => Ok((alerts, copies)),
         Answer::Refused(refusal) => Err(refusal.into()),
-        Answer::Taken { .. } => {
+        Answer::Taken { .. } | Answer::Silenced { .. } => {
             Err(Rejection::new(Kind::Fault, "the core gave another answer than to an order"))
         }
     }

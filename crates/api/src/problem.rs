@@ -282,6 +282,8 @@ impl From<Refusal> for Rejection {
                 Kind::Conflict,
                 format!("the alert has {} comments already", base::limits::COMMENTS_MAX),
             ),
+            Refusal::NoSilence => Self::new(Kind::NotFound, "no silence is that one, or it is over already"),
+            Refusal::TooManySilences { limit } => Self::new(Kind::Conflict, too_many_silences(limit)),
             Refusal::NotPaused => Self::new(Kind::Conflict, "nothing is paused"),
             Refusal::Stale { version } => {
                 Self::new(Kind::Stale, format!("the directory changed meanwhile; it is at version {version}"))
@@ -308,6 +310,10 @@ impl From<Refusal> for Rejection {
             ),
         }
     }
+}
+
+fn too_many_silences(limit: usize) -> String {
+    format!("{limit} silences lie ahead already, those ended early among them; make their times shorter")
 }
 
 /// Where the directory can be changed.

@@ -42,6 +42,8 @@ pub const ROUNDS_MAX: u16 = 100;
 pub const GROUP_DEPTH_MAX: usize = 16;
 /// Alerts open at once. Past it a notice is refused with 503, and the operators are told.
 pub const OPEN_ALERTS_MAX: usize = 200_000;
+/// Silences kept, of which those whose time is over go first. Where all of them lie ahead, a further one is refused.
+pub const SILENCES_MAX: usize = 10_000;
 /// Inputs waiting for the event loop. Past it a request is refused with 503 and Retry-After.
 pub const INPUTS_QUEUED_MAX: usize = 8192;
 /// Notifications named by one `Intent`. A crash repeats at most this many per record.

@@ -124,7 +124,7 @@ impl Dispatch {
             }
         }
         for (channel, reach) in by_channel {
-            let list = List::Told(reach.into_iter().collect());
+            let list = List::These(reach.into_iter().collect());
             let lane = &mut self.channels.entry(channel.clone()).or_default().lane;
             lane.push_fan(alert, run.rank, Fan { purpose, list, next: 0 });
         }

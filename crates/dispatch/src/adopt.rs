@@ -156,6 +156,7 @@ impl Dispatch {
             }
             let owner = self.state.owner(*alert);
             self.own(*alert, owner);
+            self.give_time(now, *alert);
         }
         self.awaited.claimed.push_back((self.next, now.mono, orphans.iter().copied().collect()));
     }
@@ -207,6 +208,7 @@ impl Dispatch {
         }
         self.own(alert, owner);
         if owner == self.me {
+            self.give_time(now, alert);
             // It was handed to us by its owner, who sends no more: there is nobody to wait for.
             if self.active {
                 self.open_up(now, alert);

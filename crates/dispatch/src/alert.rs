@@ -4,7 +4,7 @@ use crate::bind::{self, Binding, Routed};
 use crate::directory::Mode;
 use crate::input::{Answer, Notice, Refusal, Taken, Ticket};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Code, End, Record, Roster, Why};
+use crate::record::{Actor, Alert, Code, End, Record, Roster, StepKey, Why};
 use crate::{Dispatch, Effect};
 use base::limits::OPEN_ALERTS_MAX;
 use base::{AlertId, Name, Now, RecordId};
@@ -22,7 +22,10 @@ impl Dispatch {
                 // A repetition of what a peer accepted is no promise before we have it on disk as well.
                 let about = match &answer {
                     Answer::Taken { alert: Some((alert, _)), .. } if alert.0.log != self.me => Some(alert.0),
-                    Answer::Taken { .. } | Answer::Done { .. } | Answer::Refused(_) => None,
+                    Answer::Taken { .. }
+                    | Answer::Done { .. }
+                    | Answer::Silenced { .. }
+                    | Answer::Refused(_) => None,
                 };
                 self.answer(about.filter(|id| self.state.applied(id.log) > id.seq), ticket, answer);
             }
@@ -58,7 +61,7 @@ impl Dispatch {
     }
 
     fn taken(&self, taken: Taken, alert: AlertId, code: Code) -> Answer {
-        let recipients = self.runs.get(&alert).map_or(0, |run| run.index.first());
+        let recipients = self.runs.get(&alert).map_or(0, |run| run.first.len());
         Answer::Taken { taken, alert: Some((alert, code)), recipients, copies: 0 }
     }
 
@@ -81,9 +84,12 @@ impl Dispatch {
             return Answer::Taken { taken: Taken::NothingOpen, alert: None, recipients: 0, copies: 0 };
         };
         let code = open.alert.code;
-        if **open.content() != notice.content {
-            self.append(now, Record::Update { alert, content: Arc::new(notice.content) }, out);
+        let content = notice.content.standing_since(open.content());
+        if **open.content() != content {
+            self.append(now, Record::Update { alert, content: Arc::new(content), silent: false }, out);
         }
+        self.heard(now, alert, notice.stands_for);
+        self.listen_again(now, alert);
         self.taken(Taken::Repeated, alert, code)
     }
 
@@ -99,15 +105,21 @@ impl Dispatch {
         if token.is_some_and(|token| token.refuse_solo) && !self.cluster.has_mirror() {
             return Err(Refusal::Solo);
         }
-        let routed = bind::route(&self.state.edition.directory, &notice)?;
+        let routed = bind::route(&self.state.edition.directory, &self.almanac.calendars, &notice)?;
         let roster = self.bind(now, &routed.binding, out)?;
         // Where nothing follows the first step, that step must have somebody to tell.
-        let first = roster.steps.first().is_some_and(|step| !step.reach.is_empty());
+        let first = roster.steps.first().is_some_and(|step| !step.is_empty());
         let further = roster.policy.mode != Mode::None && bind::escalates(&roster.policy, &notice.content);
         if !first && !further {
             return Err(Refusal::ReachesNobody);
         }
+        let stands_for = notice.stands_for;
         let (alert, code) = self.open(now, notice, &routed, &roster, out);
+        if self.is_through(alert) {
+            self.tell_if_unreached(now, alert, out);
+        }
+        self.heard(now, alert, stands_for);
+        self.note_silenced(now, &[alert], out);
         Ok(self.taken(Taken::New, alert, code))
     }
 
@@ -156,6 +168,7 @@ impl Dispatch {
             roster: roster.id,
             ttl: routed.ttl,
             system: routed.binding.system,
+            on_call: self.shifts(roster, StepKey::default(), routed.binding.system),
         });
         let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
         let id = AlertId(id);

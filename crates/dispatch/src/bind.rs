@@ -5,7 +5,7 @@
 
 use crate::directory::{Directory, Matcher, Policy, Route, Target};
 use crate::input::{Notice, Refusal};
-use crate::record::{BoundStep, Content, Person, Reach, Roster};
+use crate::record::{BoundMember, BoundSchedule, BoundStep, Content, Person, Reach, Roster};
 use base::{Digest, Hasher, Name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,9 +33,13 @@ pub(crate) struct Routed {
 
 /// Picks the route of a notice: the recipients it names itself, else the first route that matches, else the
 /// operators, so that a gap in the routes does not swallow an alert.
-pub(crate) fn route(directory: &Directory, notice: &Notice) -> Result<Routed, Refusal> {
+pub(crate) fn route(
+    directory: &Directory,
+    within: &BTreeSet<Name>,
+    notice: &Notice,
+) -> Result<Routed, Refusal> {
     let ttl = directory.settings.ttl.get(notice.content.severity as usize).copied().unwrap_or(Duration::MAX);
-    let matching = directory.routes.iter().find(|route| matches(route, notice));
+    let matching = directory.routes.iter().find(|route| matches(route, within, notice));
     let (name, to, policy, templates, ttl) = if !notice.to.is_empty() {
         (constant("direct"), notice.to.clone(), policy_of(directory, &notice.to), Vec::new(), ttl)
     } else if let Some(route) = matching {
@@ -51,11 +55,13 @@ pub(crate) fn route(directory: &Directory, notice: &Notice) -> Result<Routed, Re
     Ok(Routed { route: name, binding, ttl })
 }
 
-fn matches(route: &Route, notice: &Notice) -> bool {
+fn matches(route: &Route, within: &BTreeSet<Name>, notice: &Notice) -> bool {
     (route.sources.is_empty() || route.sources.contains(&notice.source))
         && notice.content.severity >= route.severity
         && route.labels.iter().all(|matcher| holds(matcher, &notice.content))
         && (route.windows.is_empty() || route.windows.iter().any(|window| window.contains(notice.civil)))
+        && (route.calendars.is_empty() || route.calendars.iter().any(|calendar| within.contains(calendar)))
+        && !route.except_calendars.iter().any(|calendar| within.contains(calendar))
 }
 
 fn holds(matcher: &Matcher, content: &Content) -> bool {
@@ -75,14 +81,13 @@ pub(crate) fn roster(directory: &Directory, binding: &Binding) -> Result<Roster,
     let (policy_name, policy) = policy(directory, binding)?;
     let mut people = People { directory, avoid: &binding.avoid, index: BTreeMap::new(), people: Vec::new() };
     let first = people.members(&binding.to)?;
-    let mut steps = vec![BoundStep { after: Duration::ZERO, reach: people.reach(&first, None) }];
+    let mut steps = vec![people.step(Duration::ZERO, &first, None)?];
     for step in &policy.steps {
-        let mut told = if step.again { first.clone() } else { Vec::new() };
-        let again: BTreeSet<u32> = told.iter().copied().collect();
-        told.extend(people.members(&step.to)?.into_iter().filter(|person| !again.contains(person)));
-        steps.push(BoundStep { after: step.after, reach: people.reach(&told, step.channel.as_ref()) });
+        let mut told = if step.again { first.clone() } else { Members::default() };
+        told.add(people.members(&step.to)?);
+        steps.push(people.step(step.after, &told, step.channel.as_ref())?);
     }
-    if steps.iter().all(|step| step.reach.is_empty()) {
+    if steps.iter().all(BoundStep::is_empty) {
         return Err(Refusal::ReachesNobody);
     }
     let people = people.people;
@@ -119,6 +124,40 @@ pub(crate) fn constant(name: &'static str) -> Name {
     Name::new(name).expect("a constant that is a name")
 }
 
+/// Whom targets stand for: people, each once, and the schedules of whoever is on call.
+#[derive(Clone, Default)]
+struct Members {
+    persons: Vec<u32>,
+    schedules: Vec<Name>,
+}
+
+impl Members {
+    fn add(&mut self, other: Self) {
+        let known: BTreeSet<u32> = self.persons.iter().copied().collect();
+        self.persons.extend(other.persons.into_iter().filter(|person| !known.contains(person)));
+        for schedule in other.schedules {
+            if !self.schedules.contains(&schedule) {
+                self.schedules.push(schedule);
+            }
+        }
+    }
+}
+
+/// Everybody whom a schedule names, or one that it names: recipients and groups, each once.
+fn eligible<'a>(directory: &'a Directory, schedule: &'a Name) -> Vec<&'a Name> {
+    let (mut people, mut seen, mut rest) = (Vec::new(), BTreeSet::new(), vec![schedule]);
+    while let Some(name) = rest.pop() {
+        if !seen.insert(name) {
+            continue;
+        }
+        match directory.schedules.get(name) {
+            Some(schedule) => rest.extend(schedule.names.iter().rev()),
+            None => people.push(name),
+        }
+    }
+    people
+}
+
 /// Collects the people of a roster, each once.
 struct People<'a> {
     directory: &'a Directory,
@@ -128,9 +167,9 @@ struct People<'a> {
 }
 
 impl People<'_> {
-    /// The persons that `targets` stand for, each once, in order.
-    fn members(&mut self, targets: &[Target]) -> Result<Vec<u32>, Refusal> {
-        let mut out = Vec::new();
+    /// The persons and schedules that `targets` stand for, each once, in order.
+    fn members(&mut self, targets: &[Target]) -> Result<Members, Refusal> {
+        let mut out = Members::default();
         let mut seen = BTreeSet::new();
         let mut rest: Vec<Target> = targets.iter().rev().cloned().collect();
         let mut groups = BTreeSet::new();
@@ -143,6 +182,10 @@ impl People<'_> {
                         }
                         continue;
                     }
+                    if self.directory.schedules.contains_key(name) {
+                        out.add(Members { persons: Vec::new(), schedules: vec![name.clone()] });
+                        continue;
+                    }
                     if !self.directory.recipients.contains_key(name) {
                         return Err(Refusal::UnknownTarget { name: name.clone() });
                     }
@@ -151,10 +194,29 @@ impl People<'_> {
             }
             let person = self.person(target);
             if seen.insert(person) {
-                out.push(person);
+                out.persons.push(person);
             }
         }
         Ok(out)
+    }
+
+    /// A step that tells these.
+    fn step(
+        &mut self,
+        after: Duration,
+        told: &Members,
+        channel: Option<&Name>,
+    ) -> Result<BoundStep, Refusal> {
+        let mut schedules = Vec::with_capacity(told.schedules.len());
+        for schedule in &told.schedules {
+            let mut members = Vec::new();
+            for name in eligible(self.directory, schedule) {
+                let persons = self.members(&[Target::Named(name.clone())])?.persons;
+                members.push(BoundMember { name: name.clone(), reach: self.reach(&persons, channel) });
+            }
+            schedules.push(BoundSchedule { name: schedule.clone(), members });
+        }
+        Ok(BoundStep { after, reach: self.reach(&told.persons, channel), schedules })
     }
 
     fn person(&mut self, target: Target) -> u32 {
@@ -249,6 +311,16 @@ fn digest(roster: &Roster) -> Digest {
         for reach in &step.reach {
             hasher = hasher.number(u64::from(reach.person) << 8 | u64::from(reach.address));
         }
+        // What names no schedule has the name that it had before there were any.
+        for schedule in &step.schedules {
+            hasher = hasher.text(schedule.name.as_str()).number(schedule.members.len() as u64);
+            for member in &schedule.members {
+                hasher = hasher.text(member.name.as_str()).number(member.reach.len() as u64);
+                for reach in &member.reach {
+                    hasher = hasher.number(u64::from(reach.person) << 8 | u64::from(reach.address));
+                }
+            }
+        }
     }
     hasher.finish()
 }
@@ -291,6 +363,8 @@ mod tests {
             severity: Severity::Info,
             labels: Vec::new(),
             windows: Vec::new(),
+            calendars: Vec::new(),
+            except_calendars: Vec::new(),
             to: named(&["pumps"]),
             policy: None,
             templates: Vec::new(),
@@ -314,7 +388,7 @@ mod tests {
             (notice.source, notice.content.severity) = (name(source), severity);
             notice.content.labels.insert("site".into(), site.into());
             notice.civil.minute = hour * 60;
-            let routed = route(&book, &notice).expect("it finds somebody");
+            let routed = route(&book, &BTreeSet::new(), &notice).expect("it finds somebody");
             assert_eq!(routed.route.as_str(), expected, "{source} {severity} {site} {hour}");
         };
         check("prometheus", Severity::Info, "north", 12, "by-source");
@@ -326,13 +400,31 @@ mod tests {
     }
 
     #[test]
+    fn a_route_counts_within_its_calendars_and_not_within_those_it_excepts() {
+        let mut book = book();
+        book.routes = vec![
+            Route { calendars: vec![name("holidays")], ..rule("on-holidays") },
+            Route { except_calendars: vec![name("quiet")], ..rule("by-day") },
+        ];
+        let check = |within: &[&str], expected: &str| {
+            let within = within.iter().map(|calendar| name(calendar)).collect();
+            let routed = route(&book, &within, &notice("pump 3 stopped", &[])).expect("it finds somebody");
+            assert_eq!(routed.route.as_str(), expected, "{within:?}");
+        };
+        check(&[], "by-day");
+        check(&["holidays"], "on-holidays");
+        check(&["quiet"], "unrouted");
+        check(&["holidays", "quiet"], "on-holidays");
+    }
+
+    #[test]
     fn the_policy_is_the_notices_then_the_routes_then_the_single_targets() {
         let mut book = book();
         book.routes = vec![rule("all")];
         let check = |to: &[&str], own: Option<&str>, expected: Option<&str>| {
             let mut notice = notice("pump 3 stopped", to);
             notice.policy = own.map(name);
-            let routed = route(&book, &notice).expect("it finds somebody");
+            let routed = route(&book, &BTreeSet::new(), &notice).expect("it finds somebody");
             assert_eq!(routed.binding.policy, expected.map(name), "{to:?} {own:?}");
         };
         check(&["anna"], None, Some("fast"));
@@ -347,7 +439,7 @@ mod tests {
     fn nobody_to_fall_back_to_is_refused() {
         let mut book = book();
         book.settings.operators.clear();
-        assert_eq!(route(&book, &notice("pump 3 stopped", &[])), Err(Refusal::NoRoute));
+        assert_eq!(route(&book, &BTreeSet::new(), &notice("pump 3 stopped", &[])), Err(Refusal::NoRoute));
     }
 
     fn binding(to: &[&str]) -> Binding {

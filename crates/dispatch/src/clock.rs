@@ -43,6 +43,11 @@ impl Moment {
         Duration::from_millis(u64::try_from(Self::now(now).0.saturating_sub(self.0)).unwrap_or(0))
     }
 
+    /// The moment that lies `by` later.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(millis(by)).unwrap_or(i64::MAX)))
+    }
+
     /// The instant that lies `by` later; the process's start, if that is before it.
     pub(crate) fn plus(self, by: Duration) -> Mono {
         let by = i64::try_from(millis(by)).unwrap_or(i64::MAX);
@@ -89,23 +94,34 @@ impl ActiveClock {
     }
 }
 
-/// Unpaused time since `since`, by the wall clock: for what an earlier boot recorded. None if the clock
-/// cannot be trusted to tell.
-pub(crate) fn unpaused_since(state: &State, now: Now, since: Wall) -> Option<Duration> {
+/// Unpaused time since `since`, by the wall clock: for what an earlier boot recorded. `silent` are further spans that
+/// do not count. None if the clock cannot be trusted to tell.
+pub(crate) fn unpaused_since(
+    state: &State,
+    now: Now,
+    since: Wall,
+    silent: &[(Wall, Wall)],
+) -> Option<Duration> {
     if now.suspect || since.since(now.wall) >= CLOCKS_DIFFER {
         return None;
     }
     let mut spans: Vec<(Wall, Wall)> = state.paused.iter().map(|(_, from, to)| (*from, *to)).collect();
     spans.extend(state.pauses.values().map(|pause| (pause.at, now.wall)));
+    spans.extend(silent);
+    Some(now.wall.since(since).saturating_sub(covered(&spans, since, now.wall)))
+}
+
+/// How much of the time from `since` to `until` lies within any of these spans.
+pub(crate) fn covered(spans: &[(Wall, Wall)], since: Wall, until: Wall) -> Duration {
+    let mut spans = spans.to_vec();
     spans.sort_unstable();
-    let mut covered = since;
-    let mut paused = Duration::ZERO;
+    let mut reached = since;
+    let mut total = Duration::ZERO;
     for (from, to) in spans {
-        let from = from.max(covered);
-        paused += to.min(now.wall).since(from);
-        covered = covered.max(to);
+        total += to.min(until).since(from.max(reached));
+        reached = reached.max(to);
     }
-    Some(now.wall.since(since).saturating_sub(paused))
+    total
 }
 
 #[cfg(test)]
@@ -134,12 +150,13 @@ mod tests {
         state.paused.insert((id(1), Wall(150), Wall(300)));
         state.pauses.insert(id(2), Pause { at: Wall(900), by: Actor::ourselves(), reason: "".into() });
         let now = Now { mono: Mono(0), wall: Wall(1000), suspect: false };
-        let check =
-            |since, ms| assert_eq!(unpaused_since(&state, now, Wall(since)), Some(Duration::from_millis(ms)));
+        let check = |since, ms| {
+            assert_eq!(unpaused_since(&state, now, Wall(since), &[]), Some(Duration::from_millis(ms)));
+        };
         check(0, 1000 - 200 - 100);
         check(250, 750 - 50 - 100);
         check(950, 0);
-        assert_eq!(unpaused_since(&state, now, Wall(2000)), None);
-        assert_eq!(unpaused_since(&state, Now { suspect: true, ..now }, Wall(0)), None);
+        assert_eq!(unpaused_since(&state, now, Wall(2000), &[]), None);
+        assert_eq!(unpaused_since(&state, Now { suspect: true, ..now }, Wall(0), &[]), None);
     }
 }

@@ -98,9 +98,8 @@ impl Dispatch {
             let delegate = open.facts.delegates.get(channel);
             delegate.is_some_and(|(_, _, to)| *to != self.me && self.cluster.living(to.node) == Some(*to))
         };
-        open.facts.fired.keys().any(|step| {
-            let bound = run.roster.steps.get(usize::from(step.step));
-            bound.into_iter().flat_map(|bound| &bound.reach).any(|reach| {
+        open.facts.fired.iter().any(|(step, fired)| {
+            run.roster.told(*step, &fired.on_call).iter().any(|reach| {
                 let purpose = crate::record::Purpose::Alert(*step);
                 let address = run.roster.at(*reach).map(|(_, address)| address);
                 address.is_some_and(|address| theirs(&address.channel))

@@ -224,6 +224,7 @@ impl Dispatch {
         if let Some((open, run)) = found
             && ours
             && !done(open)
+            && !run.is_silenced()
             && wanted(open, run, delivery.reach, delivery.purpose)
         {
             // Nor did anybody else begin with it meanwhile: two whose cut is healed may have announced it at once.
@@ -261,7 +262,10 @@ impl Dispatch {
         let alert = delivery.alert_id;
         let ours = self.may_send(alert, &delivery.address.channel);
         let into = self.state.target(alert);
-        let outcome = if into != alert {
+        let silenced = self.runs.get(&alert).is_some_and(Run::is_silenced);
+        let outcome = if silenced {
+            Outcome::Refused { then: Then::RetryNow, why: "not sent: a silence holds the alert back".into() }
+        } else if into != alert {
             // Given up, it would count as told, and nobody would tell them: not now, and not when the other one
             // arrives here, if it has not yet.
             let why = "not sent: the alert is part of another one from now on".into();
@@ -416,13 +420,17 @@ impl Dispatch {
         Some(Job { notification: concluded.notification, reach, purpose: sent.purpose, repeat })
     }
 
+    /// While a silence holds the alert nothing is queued: when that is over, all that has no outcome is.
     fn requeue(&mut self, alert: AlertId, sent: &Sent, job: Job) {
-        let Some(rank) = self.runs.get(&alert).map(|run| run.rank) else { return };
+        let run = self.runs.get(&alert).filter(|run| !run.is_silenced());
+        let Some(rank) = run.map(|run| run.rank) else { return };
         self.channels.entry(sent.address.channel.clone()).or_default().lane.push_job(alert, rank, job);
     }
 
     fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
-        if let Some(run) = self.runs.get_mut(&alert) {
+        if let Some(run) = self.runs.get_mut(&alert)
+            && !run.is_silenced()
+        {
             run.retries.insert((now.mono + after, job));
             self.retries_due.insert((now.mono + after, alert, job));
         }
@@ -462,7 +470,7 @@ impl List {
     fn at(&self, run: &Run, index: usize) -> Option<Reach> {
         match self {
             Self::Step(step) => run.roster.steps.get(*step)?.reach.get(index).copied(),
-            Self::Told(reach) => reach.get(index).copied(),
+            Self::These(reach) => reach.get(index).copied(),
         }
     }
 }

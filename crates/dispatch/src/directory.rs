@@ -5,6 +5,10 @@
 //! whole, by (term, version), never edited field by field: two half-merged address books would call people
 //! that neither operator meant.
 
+mod schedule;
+
+pub use schedule::{Calendar, Schedule};
+
 use base::{Digest, Name, NodeId, Wall};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -290,6 +294,10 @@ pub struct Route {
     pub labels: Vec<Matcher>,
     /// At any of these times; empty means always.
     pub windows: Vec<Window>,
+    /// Within any of these calendars; empty means always.
+    pub calendars: Vec<Name>,
+    /// Within none of these calendars.
+    pub except_calendars: Vec<Name>,
     /// Whom to tell.
     pub to: Vec<Target>,
     /// How to escalate; none leaves it to the target, then to the policy named `default`.
@@ -370,12 +378,20 @@ pub struct Settings {
     /// How long after its acceptance an alert that nobody has been told of may still be sent, from `Info`
     /// to `Critical`. An alert found older ends as expired, and the operators get one summary.
     pub ttl: [Duration; 4],
+    /// An alert that its source has to post again and again is over if it was not for so long, where the source did
+    /// not say how long.
+    pub resolve_timeout: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let day = Duration::from_secs(24 * 3600);
-        Self { time_zone: "UTC".into(), operators: Vec::new(), ttl: [day, day, day, 3 * day] }
+        Self {
+            time_zone: "UTC".into(),
+            operators: Vec::new(),
+            ttl: [day, day, day, 3 * day],
+            resolve_timeout: Duration::from_secs(300),
+        }
     }
 }
 
@@ -390,6 +406,10 @@ pub struct Directory {
     pub recipients: BTreeMap<Name, Recipient>,
     /// Told together. No group shares a recipient's name.
     pub groups: BTreeMap<Name, Group>,
+    /// Who is on call. No schedule shares the name of a recipient or group.
+    pub schedules: BTreeMap<Name, Schedule>,
+    /// Times that routes refer to.
+    pub calendars: BTreeMap<Name, Calendar>,
     /// How alerts escalate.
     pub policies: BTreeMap<Name, Policy>,
     /// How messages read.

@@ -7,11 +7,12 @@
 use crate::clock::{Active, Moment};
 use crate::directory::Mode;
 use crate::lane::{Fan, List};
-use crate::record::{Actor, Fired, Purpose, Record, StepKey};
+use crate::record::{Actor, Fired, Purpose, Record, Shift, StepKey};
 use crate::run::{Run, Turn};
 use crate::state::Open;
 use crate::{Dispatch, Effect};
 use base::{AlertId, Now};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -25,10 +26,11 @@ pub(crate) fn next_step(open: &Open, run: &Run) -> Option<(StepKey, Duration)> {
     if policy.mode == Mode::None || !open.alert.escalates {
         return None;
     }
-    let last = open.facts.fired.last_key_value().map_or_else(StepKey::default, |(key, _)| *key);
+    let fired = open.facts.fired.last_key_value();
+    let last = fired.map_or_else(StepKey::default, |(key, _)| *key);
     let next = usize::from(last.step) + 1;
     if let Some(step) = run.roster.steps.get(next) {
-        let told = run.roster.steps.get(usize::from(last.step)).is_some_and(|step| !step.reach.is_empty());
+        let told = fired.is_some_and(|(_, fired)| !run.roster.told(last, &fired.on_call).is_empty());
         let after = if told { step.after } else { Duration::ZERO };
         return Some((StepKey { round: last.round, step: last.step + 1 }, after));
     }
@@ -40,7 +42,10 @@ impl Dispatch {
     /// Sets the time of an alert's next step, counted from the last one.
     pub(crate) fn schedule(&mut self, alert: AlertId) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
-        let halted = run.turn != Turn::Ours || open.facts.end().is_some() || run.acknowledged(&open.facts);
+        let halted = run.turn != Turn::Ours
+            || run.is_silenced()
+            || open.facts.end().is_some()
+            || run.acknowledged(&open.facts);
         let due = next_step(open, run).filter(|_| !halted).map(|(_, after)| run.fired.plus(after));
         if let Some(old) = std::mem::replace(&mut run.step_due, due) {
             self.steps_due.remove(&(old, alert));
@@ -78,17 +83,21 @@ impl Dispatch {
             let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
                 return false;
             };
-            let halted = open.facts.end().is_some() || run.acknowledged(&open.facts);
+            let halted = run.is_silenced() || open.facts.end().is_some() || run.acknowledged(&open.facts);
             let Some((step, _)) = next_step(open, run).filter(|_| !halted) else {
+                if !halted {
+                    self.tell_if_unreached(now, alert, out);
+                }
                 self.schedule(alert);
                 self.set_lapse(alert);
                 return false;
             };
-            let empty = !self.tells_anybody(alert, step);
+            let on_call = self.shifts(&run.roster, step, run.system);
+            let empty = !tells_anybody(run, step, &on_call);
             let late = lateness(run.step_due, active);
             // An empty step takes no time: it is dated like the one before it.
             let at = if empty { open.facts.fired.values().map(|fired| fired.at).max() } else { None };
-            let fired = Fired { at: at.unwrap_or(now.wall), late, empty, by: by.cloned() };
+            let fired = Fired { at: at.unwrap_or(now.wall), late, empty, by: by.cloned(), on_call };
             self.append(now, Record::StepFired { alert, step, fired }, out);
             if !empty {
                 self.fan_step(alert, step);
@@ -101,6 +110,7 @@ impl Dispatch {
                 return true;
             }
             if by.is_none() && self.ends_round(alert, step) {
+                self.tell_if_unreached(now, alert, out);
                 self.schedule(alert);
                 self.set_lapse(alert);
                 return false;
@@ -115,31 +125,33 @@ impl Dispatch {
         next.is_some_and(|(next, _)| next.round != step.round)
     }
 
-    /// Whether a step has anybody to tell: in recall mode, anybody who has not acknowledged.
-    fn tells_anybody(&self, alert: AlertId, step: StepKey) -> bool {
-        let Some(run) = self.runs.get(&alert) else { return false };
-        let Some(bound) = run.roster.steps.get(usize::from(step.step)) else { return false };
-        let mut told = bound.reach.iter().filter_map(|reach| run.roster.at(*reach));
-        told.any(|(person, _)| !run.acked.contains(&person.name))
-    }
-
     /// Queues a fired step at every channel that it uses.
     pub(crate) fn fan_step(&mut self, alert: AlertId, step: StepKey) {
-        let index = usize::from(step.step);
-        let Some(run) = self.runs.get(&alert) else { return };
-        let Some(bound) = run.roster.steps.get(index) else { return };
-        let channels: BTreeSet<_> = bound
-            .reach
+        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
+        let Some(fired) = open.facts.fired.get(&step) else { return };
+        let told = run.roster.told(step, &fired.on_call);
+        let list = match &told {
+            Cow::Borrowed(_) => List::Step(usize::from(step.step)),
+            Cow::Owned(told) => List::These(told.as_slice().into()),
+        };
+        let channels: BTreeSet<_> = told
             .iter()
             .filter_map(|reach| run.roster.at(*reach))
             .map(|(_, address)| &address.channel)
             .filter(|channel| run.sends_by(channel))
             .collect();
         for channel in channels {
-            let fan = Fan { purpose: Purpose::Alert(step), list: List::Step(index), next: 0 };
+            let fan = Fan { purpose: Purpose::Alert(step), list: list.clone(), next: 0 };
             self.channels.entry(channel.clone()).or_default().lane.push_fan(alert, run.rank, fan);
         }
     }
+}
+
+/// Whether a step has anybody to tell: in recall mode, anybody who has not acknowledged.
+fn tells_anybody(run: &Run, step: StepKey, on_call: &BTreeSet<Shift>) -> bool {
+    let told = run.roster.told(step, on_call);
+    let mut told = told.iter().filter_map(|reach| run.roster.at(*reach));
+    told.any(|(person, _)| !run.acked.contains(&person.name))
 }
 
 /// How much later than due a step fires, where that is a second or more.

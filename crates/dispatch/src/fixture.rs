@@ -48,12 +48,14 @@ pub(crate) fn notice(summary: &str, to: &[&str]) -> Notice {
         summary: summary.into(),
         details: "".into(),
         labels: BTreeMap::new(),
+        origin: None,
     };
     Notice {
         source: name("scada"),
         key: None,
         fingerprint: None,
         resolved: false,
+        stands_for: None,
         content,
         to: to.iter().map(|target| Target::Named(name(target))).collect(),
         policy: None,

@@ -4,7 +4,8 @@
 //! held back inside the core until the records it rests on are stored, so the shell cannot get that wrong.
 
 use crate::directory::{Address, Civil, Directory, Severity, Target};
-use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster};
+use crate::on_call::Almanac;
+use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster, Silence};
 use crate::state::State;
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::{Heartbeat, Hello, Member, Shipment, Vector};
@@ -26,6 +27,8 @@ pub struct Notice {
     pub fingerprint: Option<Digest>,
     /// The trouble is gone.
     pub resolved: bool,
+    /// It is gone as well if the same is not heard again within this time; none where its source says when.
+    pub stands_for: Option<Duration>,
     /// What it says.
     pub content: Content,
     /// Whom the sender wants told; empty leaves it to the routes.
@@ -94,6 +97,13 @@ pub enum Order {
     Resume {
         /// End the alerts that waited instead of sending them.
         discard: bool,
+    },
+    /// Tell nothing of alerts with certain labels for a while.
+    Silence(Arc<Silence>),
+    /// End a silence before its time.
+    Unsilence {
+        /// Which.
+        silence: RecordId,
     },
     /// Replace the book.
     Directory {
@@ -206,6 +216,8 @@ pub enum Input {
         /// The reason, while it is full.
         full: Option<Arc<str>>,
     },
+    /// What schedules and calendars say, from now until this is said again.
+    Almanac(Almanac),
     /// The node is about to stop: nothing further is handed out, so that nothing is interrupted half-way.
     Drain,
     /// Time passed.
@@ -270,6 +282,13 @@ pub enum Refusal {
     TooManyComments,
     /// Nothing is paused.
     NotPaused,
+    /// No silence is that one, or it is over.
+    NoSilence,
+    /// Too many silences lie ahead.
+    TooManySilences {
+        /// The limit.
+        limit: usize,
+    },
     /// The directory is changed on another node.
     NotPrimary {
         /// Which; none if it does not belong to the cluster any more.
@@ -316,6 +335,13 @@ pub enum Answer {
         alerts: Vec<AlertId>,
         /// The directory's version from now on.
         version: u64,
+        /// On how many disks it is.
+        copies: u8,
+    },
+    /// To an order of a silence.
+    Silenced {
+        /// The silence.
+        silence: RecordId,
         /// On how many disks it is.
         copies: u8,
     },
@@ -458,6 +484,8 @@ pub struct Past {
     pub base: Vector,
     /// Who belongs to the cluster, for a node that has yet to hear it from its peers.
     pub members: Vec<Member>,
+    /// What schedules and calendars say: steps may be overdue.
+    pub almanac: Almanac,
 }
 
 /// What is heard of a peer.

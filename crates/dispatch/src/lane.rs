@@ -50,8 +50,8 @@ pub(crate) struct Fan {
 pub(crate) enum List {
     /// The roster's step of that index.
     Step(usize),
-    /// Those who were told of the alert.
-    Told(Arc<[Reach]>),
+    /// These: who was on call, or who was told of the alert.
+    These(Arc<[Reach]>),
 }
 
 #[derive(Clone, Debug, Default)]

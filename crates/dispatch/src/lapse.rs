@@ -23,9 +23,18 @@ fn lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
     if open.facts.end().is_some() {
         return None;
     }
+    let unheard = run.stands_until.filter(|_| run.doubted.is_none()).map(|at| (at, Why::Resolved));
+    unheard.into_iter().chain(policy_lapse(open, run)).min_by_key(|(at, _)| *at)
+}
+
+/// The same by its policy.
+fn policy_lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
     let policy = &run.roster.policy;
     if let Some(acked) = run.acked_at {
         return Some((acked.plus(policy.close_after), Why::Automatic));
+    }
+    if run.is_silenced() {
+        return None;
     }
     if !run.told {
         return Some((run.accepted_at.plus(open.alert.ttl), Why::Expired));
@@ -68,6 +77,10 @@ impl Dispatch {
                 continue;
             };
             let (code, why) = (open.alert.code, lapse(open, run).map_or(Why::Automatic, |(_, why)| why));
+            if why == Why::Resolved {
+                self.doubt(now, alert, out);
+                continue;
+            }
             if why == Why::Automatic && run.acked_at.is_none() && pending {
                 // Its last step is not through while people of it are still to be told.
                 run.fired_at = Moment::now(now);
@@ -128,6 +141,9 @@ impl Dispatch {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
         if run.turn != Turn::Ours {
             return; // Who sends for it knows when nothing is left to send.
+        }
+        if run.is_silenced() && open.facts.end().is_none() {
+            return; // It is told once the silence is over.
         }
         // What asks for no acknowledgement is over once it is sent, unless its source is going to say when:
         // closed before that, every repetition would be a new alert.

@@ -4,9 +4,9 @@
 //! when time alone will matter. No clock, no chance, no I/O, no hash order: the same inputs give the same
 //! effects, so a story can be told as a transcript and replayed.
 //!
-//! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `escalation` (when),
-//! `delivery` (out, and back with an outcome), `acknowledge`, `lapse` (how it ends). What is known lies in
-//! `state`, which changes through records only.
+//! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `on_call` (who of them),
+//! `escalation` (when), `delivery` (out, and back with an outcome), `acknowledge`, `silence` (when nothing is told),
+//! `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
 //! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
@@ -32,15 +32,18 @@ mod lane;
 mod lapse;
 mod loss;
 mod mirror;
+mod on_call;
 mod order;
 mod provider;
 pub mod record;
 mod recover;
 mod run;
+pub mod silence;
 pub mod state;
 mod switch;
 mod system;
 mod twin;
+mod unheard;
 mod view;
 mod witness;
 
@@ -49,6 +52,7 @@ pub use input::{
     Snapshot, Taken,
 };
 pub use input::{Ticket, Which};
+pub use on_call::Almanac;
 pub use recover::{Identity, Settings};
 pub use run::notification_id;
 pub use view::{ClusterView, NextStep, ProviderView, Standing};
@@ -67,6 +71,7 @@ use ownership::{Cluster, Vector};
 use provider::Provider;
 use record::{Code, Entry, Record, Roster};
 use run::Run;
+use silence::Hush;
 use state::State;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -120,6 +125,7 @@ pub struct Dispatch {
     channels: BTreeMap<Name, Channel>,
     providers: BTreeMap<Name, Provider>,
     clock: ActiveClock,
+    hush: Hush,
     steps_due: BTreeSet<(Active, AlertId)>,
     lapses_due: BTreeSet<(Mono, AlertId)>,
     retries_due: BTreeSet<(Mono, AlertId, Job)>,
@@ -134,9 +140,13 @@ pub struct Dispatch {
     indexes: BTreeMap<Digest, Arc<run::Index>>,
     /// Rosters that stand in our log.
     rosters_written: BTreeSet<Digest>,
+    /// What schedules and calendars say, as the shell last said.
+    almanac: Almanac,
     disk_full: Option<Arc<str>>,
     /// Nothing further is handed out: the node is about to stop.
     draining: bool,
+    /// Alerts that were not heard of in time: the peers are asked, by the record before this place of our log.
+    doubts: VecDeque<(u64, AlertId)>,
     /// When the operators were last told of each trouble.
     told: BTreeMap<Arc<str>, Mono>,
     /// What the node last said to be wrong with itself.
@@ -165,6 +175,7 @@ impl Dispatch {
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
+            Input::Almanac(almanac) => self.almanac = almanac,
             Input::Drain => self.drain(now),
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }
@@ -181,9 +192,11 @@ impl Dispatch {
         self.take_duties(now, out);
         self.adopt(now, out);
         self.open_awaited(now, out);
+        self.hush(now, out);
         self.fire_due(now, out);
         self.retry_due(now);
         self.lapse_due(now, out);
+        self.end_unheard(now, out);
         self.alarm_pause(now, out);
         self.delegate_unserved(now, out);
         self.alarm_unserved(now, out);
@@ -199,6 +212,7 @@ impl Dispatch {
             (self.retries_due.first().map(|(due, ..)| *due), "a notification is to be tried again"),
             (self.lapses_due.first().map(|(due, _)| *due), "an alert closes or expires"),
             (self.pause_alarm, "a pause stands"),
+            (self.hush.deadline(now), "a silence begins or is over"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
             (self.keepalive_deadline(), "a peer is to hear from us, or was not heard"),
@@ -304,6 +318,7 @@ impl Answer {
                 Self::Taken { taken, alert, recipients, copies: on }
             }
             Self::Done { alerts, version, copies: _ } => Self::Done { alerts, version, copies: on },
+            Self::Silenced { silence, copies: _ } => Self::Silenced { silence, copies: on },
             Self::Refused(refusal) => Self::Refused(refusal),
         }
     }

@@ -6,7 +6,7 @@
 use crate::clock::Moment;
 use crate::input::{PeerEvent, Snapshot};
 use crate::keys::Known;
-use crate::record::{Actor, Alert, Concluded, Entry, Outcome, Record, Send, StepKey, Why};
+use crate::record::{Actor, Alert, Concluded, Entry, Fired, Outcome, Record, Send, StepKey, Why};
 use crate::run::Turn;
 use crate::{Dispatch, Effect};
 use base::{AlertId, LogId, Mono, NodeId, Now, RecordId, Wall};
@@ -225,6 +225,8 @@ impl Dispatch {
             | Record::End { .. }
             | Record::Pause { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Claim(_)
             | Record::Release { .. }
             | Record::Duty(_)
@@ -317,7 +319,9 @@ impl Dispatch {
                 // Two nodes that did not hear each other may both have fired it; the first firing counts, and only
                 // that of the last step.
                 let last = self.state.open.get(&alert).and_then(|open| open.facts.fired.last_key_value());
-                if last == Some((step, fired)) {
+                let counts =
+                    |kept: &Fired| (kept.at, kept.late, &kept.by) == (fired.at, fired.late, &fired.by);
+                if last.is_some_and(|(key, kept)| key == step && counts(kept)) {
                     let moment = self.fired_moment(now, id.log.node, at);
                     self.fired_then(now, alert, moment);
                 }
@@ -331,6 +335,11 @@ impl Dispatch {
                 }
             }
             Record::Comment { .. } => self.fan_comment(alert, id),
+            Record::Update { silent: true, .. } => self.vouch(now, alert, out),
+            Record::Update { silent: false, .. } => {
+                self.give_time(now, alert);
+                self.listen_again(now, alert);
+            }
             Record::Delegate { .. } => self.follow_delegation(now, alert),
             Record::End { end, .. } => {
                 if let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) {
@@ -347,11 +356,12 @@ impl Dispatch {
             Record::Start { .. }
             | Record::Roster(_)
             | Record::Accept(_)
-            | Record::Update { .. }
             | Record::StepFired { .. }
             | Record::Closed { .. }
             | Record::Pause { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Claim(_)
             | Record::Release { .. }
             | Record::Duty(_)
@@ -394,6 +404,7 @@ impl Dispatch {
             Record::Claim(claim) => self.reassign(now, std::slice::from_ref(claim)),
             Record::Release { claims, .. } => self.reassign(now, claims),
             Record::Pause { .. } | Record::Resume { .. } => self.follow_pauses(now),
+            Record::Silence(_) | Record::Unsilence { .. } => self.hush.stale = true,
             Record::Directory { .. } => {
                 self.bindings.clear();
                 self.forget_rosters(now, out);
@@ -484,6 +495,7 @@ impl Dispatch {
         self.rebuild(now, &before.open, out);
         self.bindings.clear();
         self.follow_pauses(now);
+        self.hush.stale = true;
         self.enrol(now);
     }
 

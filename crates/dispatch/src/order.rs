@@ -32,6 +32,8 @@ impl Dispatch {
             Order::DeletePending { which } => self.delete_pending(now, by, &which, out),
             Order::Pause { reason } => Ok(self.pause(now, by, &reason, out)),
             Order::Resume { discard } => self.resume(now, by, discard, out),
+            Order::Silence(silence) => self.silence(now, silence, out),
+            Order::Unsilence { silence } => self.unsilence(now, by, silence, out),
             Order::Directory { directory, expected, summary } => {
                 self.replace_directory(now, by, (directory, expected, summary), out)
             }
@@ -72,6 +74,8 @@ impl Dispatch {
             | Order::DeletePending { .. }
             | Order::Pause { .. }
             | Order::Resume { .. }
+            | Order::Silence(_)
+            | Order::Unsilence { .. }
             | Order::Directory { .. }
             | Order::Dismiss { .. }
             | Order::Conduct { .. }

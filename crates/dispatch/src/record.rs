@@ -6,8 +6,10 @@
 
 use crate::directory::{Address, Edition, Policy, Severity};
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
+use matcher::Matchers;
 use ownership::{Condition, Member};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,9 @@ pub enum Record {
         alert: AlertId,
         /// What it says from now on.
         content: Arc<Content>,
+        /// It says nothing new: its source was not heard in time, and who heard it is asked to say so, by an update
+        /// that is not silent.
+        silent: bool,
     },
     /// An escalation step was reached.
     StepFired {
@@ -103,6 +108,15 @@ pub enum Record {
         /// The pauses, and when each began.
         pauses: Vec<(RecordId, Wall)>,
         /// Who resumed.
+        by: Actor,
+    },
+    /// Nothing is told of alerts with certain labels for a while.
+    Silence(Arc<Silence>),
+    /// Ends a silence before its time.
+    Unsilence {
+        /// Which.
+        silence: RecordId,
+        /// Who ended it.
         by: Actor,
     },
     /// The writer takes over items whose owner is dead.
@@ -214,6 +228,8 @@ impl Record {
             | Self::Roster(_)
             | Self::Pause { .. }
             | Self::Resume { .. }
+            | Self::Silence(_)
+            | Self::Unsilence { .. }
             | Self::Claim(_)
             | Self::Release { .. }
             | Self::Duty(_)
@@ -226,6 +242,23 @@ impl Record {
             | Self::Note { .. } => None,
         }
     }
+}
+
+/// Alerts of which nothing is told for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// All of these match the alert's labels.
+    pub matchers: Matchers,
+    /// From when on, by civil time.
+    pub from: Wall,
+    /// Until when.
+    pub until: Wall,
+    /// Who asked for it.
+    pub by: Actor,
+    /// In whose name they did, as they wrote it.
+    pub author: Arc<str>,
+    /// Why, in their words.
+    pub comment: Arc<str>,
 }
 
 /// Who did something, through what, and from where.
@@ -317,6 +350,38 @@ pub struct Content {
     pub details: Arc<str>,
     /// For routing and for templates.
     pub labels: BTreeMap<Arc<str>, Arc<str>>,
+    /// What came with it in the form that Prometheus posts; none of an alert that came in another.
+    pub origin: Option<Arc<Origin>>,
+}
+
+impl Content {
+    /// The value of a label. An alert without the label `alertname` is called by its summary.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        let said = self.labels.get(name).map(AsRef::as_ref);
+        said.or_else(|| (name == "alertname").then_some(&*self.summary))
+    }
+
+    /// The same, standing since when `earlier` says, if that is longer: Prometheus forgets over a restart.
+    pub(crate) fn standing_since(mut self, earlier: &Self) -> Self {
+        if let (Some(mine), Some(theirs)) = (&self.origin, &earlier.origin)
+            && theirs.starts < mine.starts
+        {
+            self.origin = Some(Arc::new(Origin { starts: theirs.starts, ..Origin::clone(mine) }));
+        }
+        self
+    }
+}
+
+/// What an alert has besides in the form of Prometheus and Alertmanager. Such an alert is posted again and again
+/// while it stands; one that is not is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Texts by name; some of them make the summary and the details.
+    pub annotations: BTreeMap<Arc<str>, Arc<str>>,
+    /// Where its source shows it; empty where it did not say.
+    pub generator: Arc<str>,
+    /// Since when it stands, by its source.
+    pub starts: Wall,
 }
 
 /// An accepted notice, with all that was bound at accept: an adopter with an older directory tells the same
@@ -343,6 +408,8 @@ pub struct Alert {
     pub escalates: bool,
     /// One of our own, about ourselves.
     pub system: bool,
+    /// Who was on call in the schedules of the first step, which the acceptance fires.
+    pub on_call: BTreeSet<Shift>,
 }
 
 /// A recipient as bound.
@@ -374,6 +441,53 @@ pub struct BoundStep {
     pub after: Duration,
     /// Whom it tells, where, in order, without repetition.
     pub reach: Vec<Reach>,
+    /// Of each of these it tells besides whoever is on call when it fires.
+    pub schedules: Vec<BoundSchedule>,
+}
+
+impl BoundStep {
+    /// It tells nobody, whoever is on call.
+    pub fn is_empty(&self) -> bool {
+        let nobody = |schedule: &BoundSchedule| schedule.members.iter().all(|member| member.reach.is_empty());
+        self.reach.is_empty() && self.schedules.iter().all(nobody)
+    }
+}
+
+/// An on-call schedule as bound: all of whom it can choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundSchedule {
+    /// The schedule's name.
+    pub name: Name,
+    /// Those whom it names, or a schedule that it names, each once.
+    pub members: Vec<BoundMember>,
+}
+
+/// Somebody whom a schedule names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundMember {
+    /// A recipient or a group.
+    pub name: Name,
+    /// Whom that tells, where.
+    pub reach: Vec<Reach>,
+}
+
+/// Who is on call in a schedule, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shift {
+    /// The schedule.
+    pub schedule: Name,
+    /// Recipients and groups; empty if nobody is on call.
+    pub who: Vec<Name>,
+    /// Why they are, in words such as `turn 2 of nights`.
+    pub because: Arc<str>,
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = self.who.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        let who = if who.is_empty() { "nobody" } else { &who };
+        write!(f, "{who} on call in {} ({})", self.schedule, self.because)
+    }
 }
 
 /// For whom an alert is and how it escalates, as the directory said when it was accepted.
@@ -402,6 +516,25 @@ impl Roster {
         Some((person, person.addresses.get(usize::from(reach.address))?))
     }
 
+    /// Whom a step tells, where, if these are on call: those bound at accept, then those of its schedules, without
+    /// repetition.
+    pub fn told(&self, step: StepKey, on_call: &BTreeSet<Shift>) -> Cow<'_, [Reach]> {
+        let Some(bound) = self.steps.get(usize::from(step.step)) else { return Cow::Borrowed(&[]) };
+        if bound.schedules.is_empty() {
+            return Cow::Borrowed(&bound.reach);
+        }
+        let mut told = bound.reach.clone();
+        let mut seen: BTreeSet<Reach> = told.iter().copied().collect();
+        for schedule in &bound.schedules {
+            let shifts = on_call.iter().filter(|shift| shift.schedule == schedule.name);
+            for name in shifts.flat_map(|shift| &shift.who) {
+                let members = schedule.members.iter().filter(|member| member.name == *name);
+                told.extend(members.flat_map(|member| &member.reach).filter(|reach| seen.insert(**reach)));
+            }
+        }
+        Cow::Owned(told)
+    }
+
     /// The person of that name.
     pub fn person(&self, name: &Name) -> Option<&Person> {
         self.people.iter().find(|person| person.name == *name)
@@ -428,6 +561,8 @@ pub struct Fired {
     pub empty: bool,
     /// Who asked for it before its time.
     pub by: Option<Actor>,
+    /// Who was on call in the step's schedules, one shift for each; of several nodes that fired it, all.
+    pub on_call: BTreeSet<Shift>,
 }
 
 /// What a notification is for.

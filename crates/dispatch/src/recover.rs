@@ -1,7 +1,7 @@
 //! Starts the core: what earlier boots left unfinished is taken over and goes on.
 
 use crate::adopt::{Awaited, Owned};
-use crate::clock::{ActiveClock, Moment, unpaused_since};
+use crate::clock::{ActiveClock, Moment, covered, unpaused_since};
 use crate::codes::Codes;
 use crate::delivery::Channel;
 use crate::directory::Mode;
@@ -13,6 +13,7 @@ use crate::mirror::Keepalive;
 use crate::provider::{Provider, day};
 use crate::record::{Purpose, Record, Roster};
 use crate::run::{Run, Turn};
+use crate::silence::{Hush, silent_spans};
 use crate::state::{Open, Sent, State};
 use crate::witness::Briefing;
 use crate::{Dispatch, Effect};
@@ -87,6 +88,7 @@ impl Dispatch {
             channels: BTreeMap::new(),
             providers: BTreeMap::new(),
             clock: ActiveClock::default(),
+            hush: Hush::default(),
             steps_due: BTreeSet::new(),
             lapses_due: BTreeSet::new(),
             retries_due: BTreeSet::new(),
@@ -98,8 +100,10 @@ impl Dispatch {
             bindings: BTreeMap::new(),
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
+            almanac: past.almanac,
             disk_full: None,
             draining: false,
+            doubts: VecDeque::new(),
             told: BTreeMap::new(),
             troubles: BTreeSet::new(),
             unfinished: false,
@@ -147,6 +151,7 @@ impl Dispatch {
             self.clock.pause(now.mono);
             self.pause_alarm = Some(now.mono);
         }
+        self.hush.stale = true;
         let mut lost = Vec::new();
         for alert in self.state.open.keys().copied().collect::<Vec<_>>() {
             let Some(open) = self.state.open.get(&alert) else { continue };
@@ -156,6 +161,10 @@ impl Dispatch {
             };
             self.begin(now, alert, roster);
             self.backdate(now, alert);
+            // It may have been heard right before the start.
+            if let Some(run) = self.runs.get_mut(&alert) {
+                run.heard_until = run.stands_until;
+            }
         }
         self.gather_twins(|_| true);
         self.tell_of_lost(now, &lost, out);
@@ -165,9 +174,9 @@ impl Dispatch {
     /// Sets up what is under way for an open alert, which nobody here sends yet.
     pub(crate) fn begin(&mut self, now: Now, alert: AlertId, roster: Arc<Roster>) {
         let index = self.index(&roster);
-        let first = index.first();
         let Some(open) = self.state.open.get(&alert) else { return };
         let owner = self.state.owner(alert);
+        let first = index.first(&roster, &open.alert.on_call);
         let run = Run {
             owner,
             turn: Turn::Theirs,
@@ -181,11 +190,17 @@ impl Dispatch {
             fired_at: Moment::now(now),
             accepted_at: Moment::now(now),
             acked_at: None,
+            stands_until: self.stands_until(now, &open.alert),
+            heard_until: None,
+            doubted: None,
+            silenced_by: Vec::new(),
+            silenced_at: None,
             step_due: None,
             lapse_due: None,
             acked: BTreeSet::new(),
             acked_for_all: false,
-            missing: if roster.policy.mode == Mode::Recall { first } else { 0 },
+            missing: if roster.policy.mode == Mode::Recall { first.len() } else { 0 },
+            first,
             in_flight: 0,
             retries: BTreeSet::new(),
             failed: 0,
@@ -201,6 +216,7 @@ impl Dispatch {
         }
         self.runs.insert(alert, run);
         self.own(alert, owner);
+        self.listen_again(now, alert);
     }
 
     /// Sets the times of an alert that was recovered: the wall clock tells how much of each wait is over.
@@ -208,12 +224,14 @@ impl Dispatch {
         let active = self.clock.at(now.mono);
         let accepted = self.state.open.get(&alert).map(|open| self.moment(now, alert.0.log.node, open.at));
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
-        run.accepted_at = accepted.unwrap_or(run.accepted_at);
+        let spans = silent_spans(&self.state, open);
+        // Of its time to live nothing is gone while a silence holds it.
+        run.accepted_at = accepted.unwrap_or(run.accepted_at).later(covered(&spans, open.at, now.wall));
         if let Some(fired) = open.facts.fired.values().map(|fired| fired.at).max() {
             run.fired_at = Moment::of(now, fired);
             // A clock that cannot tell: the step is due now. Too early beats too late.
             let wait = next_step(open, run).map_or(Duration::ZERO, |(_, after)| after);
-            let gone = unpaused_since(&self.state, now, fired).unwrap_or(wait);
+            let gone = unpaused_since(&self.state, now, fired, &spans).unwrap_or(wait);
             run.fired = active.minus(gone);
         }
         self.recount(now, alert);

@@ -3,9 +3,9 @@
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
 use crate::lane::{Job, Rank};
-use crate::record::{Alert, Purpose, Reach, Roster, StepKey};
+use crate::record::{Alert, Purpose, Reach, Roster, Shift, StepKey};
 use crate::state::{Facts, Sent};
-use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId};
+use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId, RecordId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,15 +13,16 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     places: BTreeMap<Name, u32>,
-    /// Whom the first step is for.
-    first: BTreeSet<u32>,
+    /// Whom the first step is for, whoever is on call.
+    first: Arc<BTreeSet<u32>>,
 }
 
 impl Index {
     pub(crate) fn new(roster: &Roster) -> Self {
         let names = roster.people.iter().map(|person| person.name.clone());
         let first = roster.steps.first().map_or(&[][..], |step| &step.reach);
-        Self { places: names.zip(0..).collect(), first: first.iter().map(|reach| reach.person).collect() }
+        let first = Arc::new(first.iter().map(|reach| reach.person).collect());
+        Self { places: names.zip(0..).collect(), first }
     }
 
     /// The roster has somebody of that name.
@@ -29,9 +30,13 @@ impl Index {
         self.places.contains_key(name)
     }
 
-    /// Of how many people the first step is for.
-    pub(crate) fn first(&self) -> usize {
-        self.first.len()
+    /// Whom the first step is for, if these are on call.
+    pub(crate) fn first(&self, roster: &Roster, on_call: &BTreeSet<Shift>) -> Arc<BTreeSet<u32>> {
+        if on_call.is_empty() {
+            return Arc::clone(&self.first);
+        }
+        let told = roster.told(StepKey::default(), on_call);
+        Arc::new(told.iter().map(|reach| reach.person).collect())
     }
 }
 
@@ -68,6 +73,8 @@ pub(crate) struct Run {
     pub(crate) roster: Arc<Roster>,
     /// Where in the roster each person stands.
     pub(crate) index: Arc<Index>,
+    /// Whom the first step is for, as places in the roster.
+    pub(crate) first: Arc<BTreeSet<u32>>,
     /// When the last step fired that told somebody.
     pub(crate) fired: Active,
     /// The same on the monotonic clock.
@@ -78,6 +85,16 @@ pub(crate) struct Run {
     pub(crate) step_due: Option<Active>,
     /// When the alert closes or expires by itself.
     pub(crate) lapse_due: Option<Mono>,
+    /// Until when it stands without being heard of again; none where its source says when it is over.
+    pub(crate) stands_until: Option<Mono>,
+    /// The same as far as this node heard it itself, and can say so to others.
+    pub(crate) heard_until: Option<Mono>,
+    /// That time is over, and the peers are asked: by the record before this place of our log.
+    pub(crate) doubted: Option<u64>,
+    /// The silences that hold it back now.
+    pub(crate) silenced_by: Vec<RecordId>,
+    /// Since when they do.
+    pub(crate) silenced_at: Option<(Active, Mono)>,
     /// Who has acknowledged.
     pub(crate) acked: BTreeSet<Name>,
     /// An operator, who is no recipient, acknowledged for everybody.
@@ -98,8 +115,16 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Whether this boot sends for it by a channel.
+    /// Nothing of it is told now.
+    pub(crate) fn is_silenced(&self) -> bool {
+        !self.silenced_by.is_empty()
+    }
+
+    /// Whether this boot sends for it by a channel, now.
     pub(crate) fn sends_by(&self, channel: &Name) -> bool {
+        if self.is_silenced() {
+            return false;
+        }
         self.turn == Turn::Ours || self.delegated.contains(channel)
     }
 
@@ -137,7 +162,7 @@ impl Run {
     }
 
     fn is_first_recipient(&self, name: &Name) -> bool {
-        self.index.places.get(name).is_some_and(|person| self.index.first.contains(person))
+        self.index.places.get(name).is_some_and(|person| self.first.contains(person))
     }
 }
 

@@ -13,9 +13,9 @@ use crate::directory::Address;
 use crate::directory::Edition;
 use crate::record::{
     Acknowledgement, Actor, Alert, Claim, Code, Comment, Conduct, Content, Duty, End, Entry, Fired, Outcome,
-    Purpose, Record, Roster, Send, StepKey,
+    Purpose, Record, Roster, Send, Silence, StepKey,
 };
-use base::limits::COMMENTS_MAX;
+use base::limits::{COMMENTS_MAX, SILENCES_MAX};
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::Member;
 use std::cmp::Ordering;
@@ -160,16 +160,19 @@ impl Facts {
         self.trim();
     }
 
-    /// Two nodes may fire the same step; the earlier firing is kept on both.
+    /// Two nodes may fire the same step; the earlier firing is kept on both. Where the one found somebody on call and
+    /// the other somebody else, or nobody, both are told: a hand-over lay between, and nobody is left out.
     fn fire(&mut self, key: StepKey, fired: &Fired) {
-        self.fired
-            .entry(key)
-            .and_modify(|mine| {
-                if *fired < *mine {
-                    mine.clone_from(fired);
-                }
-            })
-            .or_insert_with(|| fired.clone());
+        let Some(mine) = self.fired.get_mut(&key) else {
+            self.fired.insert(key, fired.clone());
+            return;
+        };
+        if (fired.at, fired.late, &fired.by) < (mine.at, mine.late, &mine.by) {
+            (mine.at, mine.late) = (fired.at, fired.late);
+            mine.by.clone_from(&fired.by);
+        }
+        mine.empty &= fired.empty;
+        mine.on_call.extend(fired.on_call.iter().cloned());
     }
 
     /// Keeps the newest update and the first comments; a maximum and a minimum, so it still joins.
@@ -184,6 +187,7 @@ impl Facts {
 
     fn apply(&mut self, id: RecordId, at: Wall, record: &Record) {
         match record {
+            Record::Update { silent: true, .. } => (), // A question, and nothing that happened.
             Record::Update { content, .. } => drop(self.updates.insert((at, id), Arc::clone(content))),
             Record::StepFired { step, fired, .. } => self.fire(*step, fired),
             Record::Intent { sends, .. } => sends.iter().for_each(|send| self.intend(id, send)),
@@ -202,6 +206,8 @@ impl Facts {
             | Record::Closed { .. }
             | Record::Pause { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Claim(_)
             | Record::Release { .. }
             | Record::Duty(_)
@@ -281,6 +287,41 @@ pub struct Pause {
     pub reason: Arc<str>,
 }
 
+/// When a silence was ended before its time, by which record, and by whom; the first counts.
+pub type Unsilenced = (Wall, RecordId, Actor);
+
+/// A silence, and whether it was ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silenced {
+    /// When it was written: it does not reach further back.
+    pub at: Wall,
+    /// It.
+    pub silence: Arc<Silence>,
+    /// Its end before its time.
+    pub ended: Option<Unsilenced>,
+}
+
+impl Silenced {
+    /// From when to when it holds alerts back; the same twice where it never does.
+    pub fn span(&self) -> (Wall, Wall) {
+        let from = self.silence.from.max(self.at);
+        let until = self.ended.as_ref().map_or(self.silence.until, |(at, ..)| self.silence.until.min(*at));
+        (from, until.max(from))
+    }
+
+    /// It holds alerts back at that time.
+    pub fn is_active(&self, at: Wall) -> bool {
+        let (from, until) = self.span();
+        (from..until).contains(&at)
+    }
+
+    fn end(&mut self, ended: &Unsilenced) {
+        if self.ended.as_ref().is_none_or(|mine| ended < mine) {
+            self.ended = Some(ended.clone());
+        }
+    }
+}
+
 /// The fold of all records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
@@ -306,6 +347,10 @@ pub struct State {
     pub early_resumed: BTreeSet<RecordId>,
     /// Past pauses, with their beginnings and ends: escalation clocks stood still meanwhile.
     pub paused: BTreeSet<(RecordId, Wall, Wall)>,
+    /// Silences, over or not: those of the latest ends.
+    pub silences: BTreeMap<RecordId, Silenced>,
+    /// Silences that were ended before they were seen.
+    pub early_unsilenced: BTreeMap<RecordId, Unsilenced>,
     /// Who took over what.
     pub claims: BTreeMap<LogId, BTreeSet<(Claim, LogId)>>,
     /// Who holds which cluster-wide duty, and since when.
@@ -357,6 +402,7 @@ impl State {
         self.early.remove(&AlertId(id));
         self.early_closed.remove(&AlertId(id));
         self.early_resumed.remove(&id);
+        self.early_unsilenced.remove(&id);
         self.lost.remove(&id);
         Ok(())
     }
@@ -414,6 +460,8 @@ impl State {
                     self.pauses.insert(id, pause);
                 }
             }
+            Record::Silence(silence) => self.silence(id, entry.at, silence),
+            Record::Unsilence { silence, by } => self.unsilence(*silence, (entry.at, id, by.clone())),
             Record::Resume { pauses, .. } => {
                 for (pause, since) in pauses {
                     self.pauses.remove(pause);
@@ -454,6 +502,33 @@ impl State {
             | Record::PeerState { .. }
             | Record::Provider { .. }
             | Record::Note { .. } => (), // For the trail only.
+        }
+    }
+
+    fn silence(&mut self, id: RecordId, at: Wall, silence: &Arc<Silence>) {
+        let ended = self.early_unsilenced.remove(&id);
+        self.silences.insert(id, Silenced { at, silence: Arc::clone(silence), ended });
+        self.trim_silences();
+    }
+
+    fn unsilence(&mut self, id: RecordId, ended: Unsilenced) {
+        if let Some(silenced) = self.silences.get_mut(&id) {
+            silenced.end(&ended);
+        } else if self.unseen(id) {
+            let slot = self.early_unsilenced.entry(id).or_insert_with(|| ended.clone());
+            if ended < *slot {
+                *slot = ended;
+            }
+        }
+    }
+
+    /// Keeps those that end last. That they were ended before does not count: what is kept of all records is then
+    /// kept of some of them as well, so that it joins.
+    fn trim_silences(&mut self) {
+        while self.silences.len() > SILENCES_MAX {
+            let first =
+                self.silences.iter().min_by_key(|(id, it)| (it.silence.until, **id)).map(|(id, _)| *id);
+            first.map(|id| self.silences.remove(&id));
         }
     }
 
@@ -561,7 +636,9 @@ impl State {
         }
         let mut facts = self.early.remove(&id).unwrap_or_default();
         // The acceptance is the firing of the first step: whoever holds the record knows that people are to be told.
-        facts.fire(StepKey::default(), &Fired { at, late: Duration::ZERO, empty: false, by: None });
+        let on_call = alert.on_call.clone();
+        let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call };
+        facts.fire(StepKey::default(), &fired);
         if !self.early_closed.remove(&id) {
             self.open.insert(id, Open { at, alert: Arc::clone(alert), facts });
         }
@@ -655,6 +732,22 @@ impl State {
                 self.pauses.insert(*id, pause.clone());
             }
         }
+        for (id, silenced) in &mine.silences {
+            match self.silences.get_mut(id) {
+                Some(joined) => silenced.ended.iter().for_each(|ended| joined.end(ended)),
+                // Known there and gone: others end later.
+                None if theirs.silences.contains_key(id) || theirs.unseen(*id) => {
+                    self.silences.insert(*id, silenced.clone());
+                }
+                None => (),
+            }
+        }
+        for (id, ended) in &mine.early_unsilenced {
+            let slot = self.early_unsilenced.entry(*id).or_insert_with(|| ended.clone());
+            if ended < slot {
+                slot.clone_from(ended);
+            }
+        }
         for (log, claims) in &mine.claims {
             self.claims.entry(*log).or_default().extend(claims.iter().cloned());
         }
@@ -704,6 +797,10 @@ impl State {
                 self.early.insert(id, facts);
             }
         }
+        for (id, ended) in std::mem::take(&mut self.early_unsilenced) {
+            self.unsilence(id, ended);
+        }
+        self.trim_silences();
         // One that is known of without its `Accept`, where that should be, is over: only then are records deleted.
         let gone = |(alert, twin): &(&AlertId, &Twin)| {
             self.is_finished(twin.into) || !twin.met && !self.unseen(alert.0)
@@ -756,6 +853,7 @@ fn names_the_future(id: RecordId, record: &Record) -> bool {
         Record::Resume { pauses, .. } => {
             pauses.iter().any(|(pause, _)| pause.log == id.log && pause.seq >= id.seq)
         }
+        Record::Unsilence { silence, .. } => silence.log == id.log && silence.seq >= id.seq,
         Record::Start { .. }
         | Record::Roster(_)
         | Record::Accept(_)
@@ -768,6 +866,7 @@ fn names_the_future(id: RecordId, record: &Record) -> bool {
         | Record::End { .. }
         | Record::Closed { .. }
         | Record::Pause { .. }
+        | Record::Silence(_)
         | Record::Claim(_)
         | Record::Release { .. }
         | Record::Delegate { .. }

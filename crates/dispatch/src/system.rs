@@ -27,8 +27,8 @@ const CODES_NAMED: usize = 20;
 impl Dispatch {
     /// Tells the operators that a trouble of a kind exists, unless they heard of it just now. Without
     /// operators it is in the trail alone.
-    fn tell(&mut self, now: Now, kind: &str, summary: &str, details: &str, out: &mut Vec<Effect>) {
-        if self.heard(now, kind) {
+    pub(crate) fn tell(&mut self, now: Now, kind: &str, summary: &str, details: &str, out: &mut Vec<Effect>) {
+        if self.was_told(now, kind) {
             return;
         }
         if self.told.len() >= TOLD_MAX {
@@ -53,6 +53,7 @@ impl Dispatch {
             summary: summary.into(),
             details: details.into(),
             labels: BTreeMap::from([("trouble".into(), kind.into())]),
+            origin: None,
         };
         let fingerprint = Some(Hasher::new("system").text(kind).number(now.mono.0).finish());
         let notice = Notice {
@@ -60,6 +61,7 @@ impl Dispatch {
             key: None,
             fingerprint,
             resolved: false,
+            stands_for: None,
             content,
             to: binding.to.clone(),
             policy: None,
@@ -70,7 +72,7 @@ impl Dispatch {
     }
 
     /// The operators were told of that trouble so lately that they are not told again.
-    fn heard(&self, now: Now, kind: &str) -> bool {
+    fn was_told(&self, now: Now, kind: &str) -> bool {
         self.told.get(kind).is_some_and(|last| now.mono.since(*last) < AGAIN_AFTER)
     }
 
@@ -140,7 +142,7 @@ impl Dispatch {
         };
         let kind = format!("provider {provider} {to}");
         let known = self.providers.get(provider).is_none_or(|entry| entry.told_failing == failing);
-        if known || self.heard(now, &kind) {
+        if known || self.was_told(now, &kind) {
             return;
         }
         let instead = selection.choose(now.mono, |_| true);

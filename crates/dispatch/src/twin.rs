@@ -121,9 +121,13 @@ impl Dispatch {
     pub(crate) fn merged(&mut self, now: Now, alert: AlertId, into: AlertId, out: &mut Vec<Effect>) {
         self.withdraw(alert, |_| true);
         let in_flight = self.runs.get(&alert).map_or(0, |run| run.in_flight);
+        let heard = self.runs.get(&alert).and_then(|run| run.heard_until);
         self.end_run(alert);
         if let Some(run) = self.runs.get_mut(&into) {
             run.in_flight += in_flight; // Their outcomes come back under the old name, and are its own.
+        }
+        if let Some(until) = heard {
+            self.heard_until(into, until);
         }
         self.gather_twins(|target| target == into);
         self.refresh(now, into, out);

@@ -7,7 +7,7 @@ use crate::provider::day;
 use crate::record::StepKey;
 use crate::state::{Open, State};
 use base::{AlertId, Mono, Name, Now, Wall};
-use base::{LogId, NodeId};
+use base::{LogId, NodeId, RecordId};
 use ownership::{Member, PeerView, Vector};
 use selection::Health;
 use std::collections::BTreeMap;
@@ -189,16 +189,24 @@ impl Dispatch {
         self.is_pending(alert)
     }
 
+    /// The silences that hold an alert back now.
+    pub fn silenced_by(&self, alert: AlertId) -> &[RecordId] {
+        self.runs.get(&alert).map_or(&[], |run| &run.silenced_by)
+    }
+
+    /// How long an alert stands from now on if nothing is heard of it; none where its source says when it is over.
+    pub fn stands_for(&self, now: Now, alert: AlertId) -> Option<Duration> {
+        self.runs.get(&alert)?.stands_until.map(|until| until.since(now.mono))
+    }
+
     /// The step that an alert waits for.
     pub fn next_step(&self, now: Now, alert: AlertId) -> Option<NextStep> {
         let (open, run) = self.state.open.get(&alert).zip(self.runs.get(&alert))?;
         let due = run.step_due?;
         let (step, _) = next_step(open, run)?;
-        let people = run
-            .roster
-            .steps
-            .get(usize::from(step.step))
-            .map_or(0, |bound| bound.reach.chunk_by(|a, b| a.person == b.person).count());
+        let on_call = self.shifts(&run.roster, step, run.system);
+        let told = run.roster.told(step, &on_call);
+        let people = told.chunk_by(|a, b| a.person == b.person).count();
         Some(NextStep { step, due_in: self.clock.mono(due).map(|at| at.since(now.mono)), people })
     }
 

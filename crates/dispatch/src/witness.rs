@@ -131,6 +131,8 @@ fn is_register(record: &Record) -> bool {
         | Record::Closed { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
+        | Record::Silence(_)
+        | Record::Unsilence { .. }
         | Record::Claim(_)
         | Record::Release { .. }
         | Record::Merged { .. }

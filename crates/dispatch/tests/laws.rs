@@ -3,13 +3,15 @@
 //! Histories are those of three writers that refer to each other's records at will, earlier and later ones,
 //! real and bogus: a peer's records are not ours to trust.
 
+use base::limits::SILENCES_MAX;
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Address, Directory, Edition, Policy};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, Duty, End, Entry,
-    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Why,
+    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Why,
 };
 use dispatch::state::{Poison, State};
+use matcher::Matchers;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +47,7 @@ struct Seed {
 }
 
 fn seeds() -> impl Strategy<Value = Vec<Vec<Seed>>> {
-    let seed = (0u8..25, (0..WRITERS, 0usize..14), 0u64..6).prop_map(|(kind, about, other)| Seed {
+    let seed = (0u8..30, (0..WRITERS, 0usize..14), 0u64..6).prop_map(|(kind, about, other)| Seed {
         kind,
         about,
         other,
@@ -121,9 +123,10 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
     match seed.kind {
         0..=4 => Record::Accept(accepted(seed.other)),
         5 => Record::Roster(roster(seed.other)),
-        6 => Record::Update { alert, content: content(&text) },
+        6 => Record::Update { alert, content: content(&text), silent: seed.other == 1 },
         7 => {
-            let fired = Fired { at, late: Duration::ZERO, empty: false, by: None };
+            let on_call = shifts(writer, seed.other);
+            let fired = Fired { at, late: Duration::ZERO, empty: seed.other == 0, by: None, on_call };
             Record::StepFired { alert, step, fired }
         }
         8 | 9 => Record::Intent { alert, sends: vec![send(seed.other)] },
@@ -151,6 +154,16 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
             claims: vec![Claim { epoch: seed.other, log: about.log, from: 0, upto: about.seq }],
         },
         23 => Record::Duty(Duty { duty: name("front"), epoch: seed.other, to: about.log, because: text }),
+        25..=27 => Record::Silence(Arc::new(Silence {
+            matchers: Matchers::default(),
+            from: Wall(0),
+            until: at,
+            by,
+            author: text,
+            comment: "".into(),
+        })),
+        // What ends a silence comes after it.
+        28 | 29 if about != id(writer, place) => Record::Unsilence { silence: about, by },
         24 => Record::RosterDropped { rosters: vec![roster(seed.other).id] },
         _ if seed.other < 3 => {
             Record::Claim(Claim { epoch: seed.other, log: about.log, from: 0, upto: about.seq })
@@ -171,6 +184,7 @@ fn content(text: &Arc<str>) -> Arc<Content> {
         summary: Arc::clone(text),
         details: "".into(),
         labels: BTreeMap::new(),
+        origin: None,
     })
 }
 
@@ -186,7 +200,19 @@ fn accepted(number: u64) -> Arc<Alert> {
         ttl: Duration::from_secs(60),
         escalates: true,
         system: false,
+        on_call: shifts(0, number),
     })
+}
+
+/// Who was on call: to one writer somebody else than to the other, and nobody where nobody was asked for.
+fn shifts(writer: usize, number: u64) -> BTreeSet<Shift> {
+    let shift =
+        |who: &str| Shift { schedule: name("nights"), who: vec![name(who)], because: "turn 1".into() };
+    match number % 3 {
+        0 => BTreeSet::new(),
+        1 => BTreeSet::from([shift("anna")]),
+        _ => BTreeSet::from([shift(if writer == 0 { "anna" } else { "ben" })]),
+    }
 }
 
 fn address() -> Address {
@@ -203,7 +229,11 @@ fn roster(number: u64) -> Arc<Roster> {
         policy: Policy::default(),
         templates: Vec::new(),
         people: vec![person],
-        steps: vec![BoundStep { after: Duration::ZERO, reach: vec![Reach { person: 0, address: 0 }] }],
+        steps: vec![BoundStep {
+            after: Duration::ZERO,
+            reach: vec![Reach { person: 0, address: 0 }],
+            schedules: Vec::new(),
+        }],
     })
 }
 
@@ -496,4 +526,37 @@ fn a_record_that_names_a_later_one_of_its_own_log_is_poison_and_changes_nothing(
     check(resume(id(1, 9)), Ok(()));
     check(close(id(0, 2)), Err(Poison::Future));
     check(close(id(1, 9)), Ok(()));
+}
+
+#[test]
+fn of_too_many_silences_those_that_end_last_are_kept_however_they_came() {
+    let many = u64::try_from(SILENCES_MAX / 2).expect("a number") + 50;
+    let log = |writer: usize| {
+        // Not in the order of their ends.
+        let until = move |place: u64| Wall(i64::try_from((place * 7919) % many * 2).expect("small") + 1);
+        (0..many).map(move |place| {
+            let silence = Silence {
+                matchers: Matchers::default(),
+                from: Wall(0),
+                until: until(place),
+                by: Actor::ourselves(),
+                author: "".into(),
+                comment: "".into(),
+            };
+            (id(writer, 0).log, place, Record::Silence(Arc::new(silence)))
+        })
+    };
+    let fold = |records: &mut dyn Iterator<Item = (LogId, u64, Record)>| {
+        let mut state = State::default();
+        for (log, seq, record) in records {
+            state.apply(RecordId { log, seq }, &Entry { at: Wall(0), record }).expect("the next of its log");
+        }
+        state
+    };
+    let (one, other) = (fold(&mut log(0)), fold(&mut log(1)));
+    let both = fold(&mut log(1).chain(log(0)));
+    assert_eq!(both.silences.len(), SILENCES_MAX);
+    assert_eq!(one.join(&other), both);
+    assert_eq!(other.join(&one), both);
+    assert_eq!(both.join(&one), both);
 }

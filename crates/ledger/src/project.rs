@@ -69,7 +69,7 @@ pub(crate) fn project(db: &Connection, id: RecordId, entry: &Entry) -> rusqlite:
     match &entry.record {
         Record::Roster(roster) => bound(db, roster)?,
         Record::Accept(alert) => accepted(db, AlertId(id), entry.at, alert)?,
-        Record::Update { alert, content } => updated(db, *alert, Some(&moment(entry.at, id)), content)?,
+        Record::Update { alert, content, .. } => updated(db, *alert, Some(&moment(entry.at, id)), content)?,
         Record::Intent { alert, sends } => {
             sends.iter().try_for_each(|send| intended(db, *alert, id, entry.at, send))?;
         }
@@ -84,6 +84,8 @@ pub(crate) fn project(db: &Connection, id: RecordId, entry: &Entry) -> rusqlite:
         | Record::Comment { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
+        | Record::Silence(_)
+        | Record::Unsilence { .. }
         | Record::Claim(_)
         | Record::Release { .. }
         | Record::Delegate { .. }

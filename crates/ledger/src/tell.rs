@@ -5,10 +5,11 @@
 use base::{AlertId, NotificationId, RecordId};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Comment, Concluded, Conduct, Content, End, Fired, Outcome, Purpose,
-    Record, Send, StepKey,
+    Record, Send, Shift, Silence, StepKey,
 };
 
 use ownership::Member;
+use std::collections::BTreeSet;
 
 /// Notifications and outcomes that a sentence tells one by one; of further ones it gives the number.
 const TOLD_MAX: usize = 3;
@@ -37,6 +38,8 @@ pub fn kind(record: &Record) -> &'static str {
         Record::Closed { .. } => "closed",
         Record::Pause { .. } => "pause",
         Record::Resume { .. } => "resume",
+        Record::Silence(_) => "silence",
+        Record::Unsilence { .. } => "unsilence",
         Record::Claim(_) => "claim",
         Record::Release { .. } => "release",
         Record::Delegate { .. } => "delegate",
@@ -60,11 +63,13 @@ pub fn actor(record: &Record) -> Option<&Actor> {
         | Record::End { end: End { by, .. }, .. }
         | Record::Pause { by, .. }
         | Record::Resume { by, .. }
+        | Record::Unsilence { by, .. }
         | Record::Member { by, .. }
         | Record::Conduct { by, .. }
         | Record::Directory { by, .. }
         | Record::Note { by, .. } => Some(by),
         Record::StepFired { fired, .. } => fired.by.as_ref(),
+        Record::Silence(silence) => Some(&silence.by),
         Record::Start { .. }
         | Record::Roster(_)
         | Record::Accept(_)
@@ -95,7 +100,12 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
             format!("{people} bound under policy {}", roster.policy_name)
         }
         Record::Accept(alert) => accepted(alert),
-        Record::Update { alert, content } => format!("{} now says {}", name(alert), says(content)),
+        Record::Update { alert, silent: true, .. } => {
+            format!("{} was not heard of in time: the other nodes are asked", name(alert))
+        }
+        Record::Update { alert, content, silent: false } => {
+            format!("{} now says {}", name(alert), says(content))
+        }
         Record::StepFired { alert, step, fired } => stepped(&name(alert), *step, fired),
         Record::Intent { alert, sends } => format!("{}: {}", name(alert), sending(sends)),
         Record::Done { alert, outcomes } => format!("{}: {}", name(alert), concluded(outcomes, lookup)),
@@ -108,6 +118,8 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
         }
         Record::Closed { alert } => format!("{} closed", name(alert)),
         Record::Pause { by, reason } => format!("{} paused sending and escalation: {reason}", who(by)),
+        Record::Silence(silence) => silenced(silence),
+        Record::Unsilence { by, .. } => format!("{} ended a silence before its time", who(by)),
         Record::Resume { pauses, by } => {
             format!("{} resumed what {} held up", who(by), count(pauses.len(), "pause", "pauses"))
         }
@@ -143,6 +155,11 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
         Record::Provider { provider, to, because } => format!("provider {provider} is {to}: {because}"),
         Record::Note { by, what } => format!("{}: {what}", who(by)),
     }
+}
+
+fn silenced(silence: &Silence) -> String {
+    let Silence { matchers, by, author, comment, .. } = silence;
+    format!("{} silenced alerts with {matchers} in the name of {author}: {comment}", who(by))
 }
 
 fn membership(node: base::NodeId, member: Option<&Member>, by: &Actor) -> String {
@@ -181,7 +198,8 @@ fn says(content: &Content) -> String {
 fn accepted(alert: &Alert) -> String {
     let says = says(&alert.content);
     let exempt = if alert.escalates { "" } else { ", does not escalate" };
-    format!("{} accepted from {}: {says}, route {}{exempt}", alert.code, alert.source, alert.route)
+    let on_call = on_call(&alert.on_call);
+    format!("{} accepted from {}: {says}, route {}{exempt}{on_call}", alert.code, alert.source, alert.route)
 }
 
 fn stepped(name: &str, step: StepKey, fired: &Fired) -> String {
@@ -193,7 +211,12 @@ fn stepped(name: &str, step: StepKey, fired: &Fired) -> String {
         fired.empty.then(|| ", which has nobody to tell".to_owned()),
         fired.by.as_ref().map(|by| format!(", because {} asked for it", who(by))),
     ];
-    parts.into_iter().flatten().collect()
+    parts.into_iter().flatten().collect::<String>() + &on_call(&fired.on_call)
+}
+
+/// `; anna on call in nights (turn 2 of nights)`, for each schedule.
+fn on_call(shifts: &BTreeSet<Shift>) -> String {
+    shifts.iter().map(|shift| format!("; {shift}")).collect()
 }
 
 /// `mail to anna at anna@x.test`, with what it is for where that is not the alert itself.
@@ -337,7 +360,13 @@ mod tests {
     #[test]
     fn a_step_is_told_with_what_was_unusual() {
         let bea = Actor { who: "user:bea".into(), via: Via::Api, from: None };
-        let fired = Fired { at: Wall(0), late: Duration::from_secs(3), empty: true, by: Some(bea) };
+        let fired = Fired {
+            at: Wall(0),
+            late: Duration::from_secs(3),
+            empty: true,
+            by: Some(bea),
+            on_call: BTreeSet::new(),
+        };
         let step = StepKey { round: 1, step: 2 };
         check(
             &Record::StepFired { alert: AlertId(id()), step, fired },

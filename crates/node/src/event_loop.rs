@@ -6,6 +6,7 @@
 
 use crate::clock::Clock;
 use crate::mirror::{self, Arrived, FromPeers, Mirror};
+use crate::on_call::Rota;
 use crate::outbox::Outbox;
 use crate::publish::Publisher;
 use api::Call;
@@ -55,6 +56,8 @@ pub(crate) struct Arrivals {
 /// The loop and what it executes effects with.
 pub(crate) struct EventLoop {
     pub(crate) core: Dispatch,
+    /// Who is on call.
+    pub(crate) rota: Rota,
     pub(crate) clock: Clock,
     pub(crate) ledger: Ledger,
     pub(crate) outbox: Outbox,
@@ -139,10 +142,10 @@ impl EventLoop {
         let now = self.clock.now();
         let mut effects = Vec::new();
         match arrival {
-            Arrival::Stop => self.core.handle(now, Input::Drain, &mut effects),
+            Arrival::Stop => self.handle(now, Input::Drain, &mut effects),
             Arrival::Remember => self.remember(now),
-            Arrival::Time => self.core.handle(now, Input::Deadline, &mut effects),
-            Arrival::Reports(reports) => self.core.handle(now, Input::Report(reports), &mut effects),
+            Arrival::Time => self.handle(now, Input::Deadline, &mut effects),
+            Arrival::Reports(reports) => self.handle(now, Input::Report(reports), &mut effects),
             Arrival::Ledger(event) => {
                 if let Some(ending) = self.ledger_event(now, event, &mut effects) {
                     return Some(ending);
@@ -151,7 +154,7 @@ impl EventLoop {
             Arrival::Peer(FromPeers::Copied(why)) => return Some(Ending::Copied(why)),
             Arrival::Peer(FromPeers::Arrived(arrived)) => self.peer(now, *arrived, &mut effects),
             Arrival::Peer(FromPeers::Damaged(id)) => {
-                self.core.handle(now, Input::Damaged { id }, &mut effects);
+                self.handle(now, Input::Damaged { id }, &mut effects);
             }
             Arrival::Call(call) => {
                 self.call(now, *call, &mut effects);
@@ -166,13 +169,21 @@ impl EventLoop {
         None
     }
 
+    /// Lets the core take an input, by who is on call at that very moment.
+    fn handle(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        if let Some(news) = self.rota.news(&self.core.edition().directory, now.wall) {
+            self.core.handle(now, news, effects);
+        }
+        self.core.handle(now, input, effects);
+    }
+
     /// Lets the core hear a peer.
     fn peer(&mut self, now: Now, mut arrived: Arrived, effects: &mut Vec<Effect>) {
         if let Some(mirror) = &mut self.mirror {
             mirror.expect(&mut arrived);
         }
         let Arrived { peer, event, .. } = arrived;
-        self.core.handle(now, Input::Peer { peer, event }, effects);
+        self.handle(now, Input::Peer { peer, event }, effects);
     }
 
     /// Tells the ledger now and then what no peer needs any more.
@@ -203,7 +214,7 @@ impl EventLoop {
                 let ticket = Ticket(self.last_ticket);
                 if let Some(input) = guarded(|| make(ticket)) {
                     self.tickets.insert(ticket, answer);
-                    self.core.handle(now, input, effects);
+                    self.handle(now, input, effects);
                 }
             }
             Call::Read(read) => drop(guarded(|| read(&self.core, now))),
@@ -217,21 +228,21 @@ impl EventLoop {
                 if let Some(mirror) = &mut self.mirror {
                     mirror.settled(log, upto);
                 }
-                self.core.handle(now, Input::Stored { log, upto }, effects);
+                self.handle(now, Input::Stored { log, upto }, effects);
                 None
             }
             LedgerEvent::Truncated { log, base } => {
-                self.core.handle(now, Input::Truncated { base: Vector::from([(log, base)]) }, effects);
+                self.handle(now, Input::Truncated { base: Vector::from([(log, base)]) }, effects);
                 None
             }
             LedgerEvent::Full { why } => {
                 tracing::error!(%why, "the disk is full; new alerts are refused");
-                self.core.handle(now, Input::Disk { full: Some(why.into()) }, effects);
+                self.handle(now, Input::Disk { full: Some(why.into()) }, effects);
                 None
             }
             LedgerEvent::Roomy => {
                 tracing::info!("the disk has room again; alerts are accepted");
-                self.core.handle(now, Input::Disk { full: None }, effects);
+                self.handle(now, Input::Disk { full: None }, effects);
                 None
             }
             LedgerEvent::Failed { why } => Some(Ending::Ledger(why)),

@@ -5,7 +5,7 @@ use crate::config::{self, NodeConfig};
 use crate::render::Renderer;
 use channel::CHANNELS;
 use dispatch::directory::Directory;
-use record::document::{ChannelRule, Document, Lines, Problem, Rules, read_toml};
+use record::document::{ChannelRule, Document, Lines, Problem, Rules, form, read_toml};
 use std::path::Path;
 
 /// The directory that a document describes, if there is nothing wrong with it.
@@ -16,7 +16,8 @@ pub fn directory(document: &Document) -> Result<Directory, Vec<Problem>> {
     let channels: Vec<ChannelRule<'_>> =
         CHANNELS.iter().map(|kind| ChannelRule { name: kind.name, check: kind.check_address }).collect();
     let zone_known = |name: &str| jiff::tz::TimeZone::get(name).is_ok();
-    let directory = document.resolve(&Rules { channels: &channels, zone_known })?;
+    let schedules = |book: &form::Book| book.check(jiff::tz::db());
+    let directory = document.resolve(&Rules { channels: &channels, zone_known, schedules })?;
     Renderer::new(&directory)?;
     Ok(directory)
 }

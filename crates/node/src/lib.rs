@@ -18,6 +18,7 @@ pub mod members;
 mod metrics;
 mod mirror;
 mod neighbours;
+mod on_call;
 mod outbox;
 pub mod pki;
 mod publish;

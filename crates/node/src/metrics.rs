@@ -45,6 +45,8 @@ impl Metrics {
             | Record::End { .. }
             | Record::Pause { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Claim(_)
             | Record::Release { .. }
             | Record::Delegate { .. }

@@ -65,6 +65,8 @@ fn log(record: &Record) {
         Record::Start { version, because } => tracing::info!(%version, %because, "started"),
         Record::Provider { provider, to, because } => tracing::info!(%provider, %to, %because, "provider"),
         Record::Pause { by, .. } => tracing::warn!(%by, "sending is paused"),
+        Record::Silence(silence) => tracing::info!(by = %silence.by, "some alerts are silenced"),
+        Record::Unsilence { by, .. } => tracing::info!(%by, "a silence was ended"),
         Record::Resume { by, .. } => tracing::info!(%by, "sending goes on"),
         Record::Directory { edition, by, .. } => {
             tracing::info!(version = edition.version, %by, "the directory was changed");

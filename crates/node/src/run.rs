@@ -11,6 +11,7 @@ use crate::members;
 use crate::metrics::Metrics;
 use crate::mirror::{self, FromPeers, Mirror};
 use crate::neighbours::{self, LOOK_EVERY, Neighbours};
+use crate::on_call::Rota;
 use crate::outbox::Outbox;
 use crate::pki::Certificates;
 use crate::publish::Publisher;
@@ -110,6 +111,7 @@ pub async fn run(
     let letters = Arc::new(Letters::new(&core.edition().directory, links.clone(), public_url.clone()));
     let event_loop = EventLoop {
         core,
+        rota: Rota::default(),
         clock,
         ledger,
         outbox: Outbox::new(providers.clone(), letters, reports_sender),
@@ -248,6 +250,7 @@ fn start_core(
             .collect(),
         base: recovered.base,
         members,
+        almanac: Rota::new(&state.edition.directory, now.wall).1,
     };
     let specs = config.providers.iter().map(|provider| provider.spec.clone()).collect();
     let settings =

@@ -10,6 +10,7 @@ mod moment;
 mod nearest;
 mod problem;
 mod resolve;
+mod schedules;
 mod text;
 mod write;
 
@@ -17,6 +18,7 @@ pub use diff::{Change, Kind, diff};
 pub use form::Document;
 pub use problem::{Located, PROBLEMS_MAX, Problem};
 pub use resolve::{ChannelRule, Rules, TITLE_CHARS_MAX};
+pub use schedules::book as schedule_book;
 pub use text::{Lines, locate, read_json, read_toml, write_toml};
 
 #[cfg(test)]

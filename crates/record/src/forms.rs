@@ -11,9 +11,10 @@ use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Outcome,
-    Purpose, Record, Send, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Origin,
+    Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
+use matcher::Matchers;
 use ownership::Condition;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +33,9 @@ pub(crate) enum RecordForm {
     Update {
         alert: Text<AlertId>,
         content: ContentForm,
+        /// An older program takes one that is set for an update that changes nothing.
+        #[serde(default, skip_serializing_if = "is_not")]
+        silent: bool,
     },
     StepFired {
         alert: Text<AlertId>,
@@ -67,6 +71,11 @@ pub(crate) enum RecordForm {
     },
     Resume {
         pauses: Vec<PauseForm>,
+        by: ActorForm,
+    },
+    Silence(SilenceForm),
+    Unsilence {
+        silence: Text<RecordId>,
         by: ActorForm,
     },
     Claim(ClaimForm),
@@ -126,8 +135,8 @@ impl RecordForm {
             }
             Record::Roster(roster) => Self::Roster(Form::of(roster)),
             Record::Accept(alert) => Self::Accept(Form::of(alert)),
-            Record::Update { alert, content } => {
-                Self::Update { alert: Form::of(alert), content: Form::of(content) }
+            Record::Update { alert, content, silent } => {
+                Self::Update { alert: Form::of(alert), content: Form::of(content), silent: *silent }
             }
             Record::StepFired { alert, step, fired } => {
                 Self::StepFired { alert: Form::of(alert), step: Form::of(step), fired: Form::of(fired) }
@@ -146,6 +155,10 @@ impl RecordForm {
             Record::Closed { alert } => Self::Closed { alert: Form::of(alert) },
             Record::Pause { by, reason } => Self::Pause { by: Form::of(by), reason: Form::of(reason) },
             Record::Resume { pauses, by } => Self::Resume { pauses: Form::of(pauses), by: Form::of(by) },
+            Record::Silence(silence) => Self::Silence(Form::of(silence)),
+            Record::Unsilence { silence, by } => {
+                Self::Unsilence { silence: Form::of(silence), by: Form::of(by) }
+            }
             Record::Claim(claim) => Self::Claim(Form::of(claim)),
             Record::Release { to, claims } => Self::Release { to: Form::of(to), claims: Form::of(claims) },
             Record::Duty(duty) => Self::Duty(Form::of(duty)),
@@ -189,8 +202,8 @@ impl RecordForm {
             Self::Start { version, because } => Record::Start { version, because },
             Self::Roster(roster) => Record::Roster(roster.value()),
             Self::Accept(alert) => Record::Accept(alert.value()),
-            Self::Update { alert, content } => {
-                Record::Update { alert: alert.value(), content: content.value() }
+            Self::Update { alert, content, silent } => {
+                Record::Update { alert: alert.value(), content: content.value(), silent }
             }
             Self::StepFired { alert, step, fired } => {
                 Record::StepFired { alert: alert.value(), step: step.value(), fired: fired.value() }
@@ -207,6 +220,8 @@ impl RecordForm {
             Self::Closed { alert } => Record::Closed { alert: alert.value() },
             Self::Pause { by, reason } => Record::Pause { by: by.value(), reason },
             Self::Resume { pauses, by } => Record::Resume { pauses: pauses.value(), by: by.value() },
+            Self::Silence(silence) => Record::Silence(silence.value()),
+            Self::Unsilence { silence, by } => Record::Unsilence { silence: silence.value(), by: by.value() },
             Self::Claim(claim) => Record::Claim(claim.value()),
             Self::Release { to, claims } => Record::Release { to: to.value(), claims: claims.value() },
             Self::Duty(duty) => Record::Duty(duty.value()),
@@ -231,6 +246,12 @@ impl RecordForm {
             Self::Note { by, what } => Record::Note { by: by.value(), what },
         })
     }
+}
+
+/// Left out, as it was before there was such a thing.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_not(value: &bool) -> bool {
+    !*value
 }
 
 /// An edition of the directory, who made it, and what changed.
@@ -306,6 +327,16 @@ mirror! {
         summary: Arc<str>,
         details: Arc<str>,
         labels: BTreeMap<Arc<str>, Arc<str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<OriginForm>,
+    }
+}
+
+mirror! {
+    OriginForm of Origin {
+        annotations: BTreeMap<Arc<str>, Arc<str>>,
+        generator: Arc<str>,
+        starts: i64,
     }
 }
 
@@ -323,6 +354,19 @@ mirror! {
         ttl: u64,
         escalates: bool,
         system: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on_call: Vec<ShiftForm>,
+    }
+}
+
+mirror! {
+    SilenceForm of Silence {
+        matchers: Text<Matchers>,
+        from: i64,
+        until: i64,
+        by: ActorForm,
+        author: Arc<str>,
+        comment: Arc<str>,
     }
 }
 
@@ -340,6 +384,16 @@ mirror! {
         empty: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<ActorForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        on_call: Vec<ShiftForm>,
+    }
+}
+
+mirror! {
+    ShiftForm of Shift {
+        schedule: Text<Name>,
+        who: Vec<Text<Name>>,
+        because: Arc<str>,
     }
 }
 

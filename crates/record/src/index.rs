@@ -66,6 +66,8 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         | Record::End { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
+        | Record::Silence(_)
+        | Record::Unsilence { .. }
         | Record::Release { .. }
         | Record::Delegate { .. }
         | Record::Duty(_)

@@ -7,7 +7,7 @@
 use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::Name;
 use dispatch::directory::{Address, Mode, Policy, Repeat, Step, Target, Unsent};
-use dispatch::record::{BoundStep, Person, Reach, Roster};
+use dispatch::record::{BoundMember, BoundSchedule, BoundStep, Person, Reach, Roster};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -42,6 +42,22 @@ mirror! {
 mirror! {
     BoundStepForm of BoundStep {
         after: u64,
+        reach: Vec<ReachForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        schedules: Vec<BoundScheduleForm>,
+    }
+}
+
+mirror! {
+    BoundScheduleForm of BoundSchedule {
+        name: Text<Name>,
+        members: Vec<BoundMemberForm>,
+    }
+}
+
+mirror! {
+    BoundMemberForm of BoundMember {
+        name: Text<Name>,
         reach: Vec<ReachForm>,
     }
 }

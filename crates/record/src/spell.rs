@@ -9,7 +9,7 @@ use dispatch::record::{Cause, Then, Via, Why};
 use ownership::{Condition, Role};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -103,6 +103,15 @@ impl<T, F: Form<T>> Form<Vec<T>> for Vec<F> {
         value.iter().map(F::of).collect()
     }
     fn value(self) -> Vec<T> {
+        self.into_iter().map(F::value).collect()
+    }
+}
+
+impl<T: Ord, F: Form<T>> Form<BTreeSet<T>> for Vec<F> {
+    fn of(value: &BTreeSet<T>) -> Self {
+        value.iter().map(F::of).collect()
+    }
+    fn value(self) -> BTreeSet<T> {
         self.into_iter().map(F::value).collect()
     }
 }

@@ -1,9 +1,11 @@
 //! The address book of every run: few people, short steps, so that much happens in little time.
 
-use base::Name;
+use base::{Name, Wall};
+use dispatch::Almanac;
 use dispatch::directory::{
-    Address, Directory, Group, ListedAddress, Mode, Policy, Recipient, Repeat, Step, Target,
+    Address, Directory, Group, ListedAddress, Mode, Policy, Recipient, Repeat, Schedule, Step, Target,
 };
+use dispatch::record::Shift;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +58,30 @@ fn policies() -> [(Name, Policy); 4] {
     [(name("basic"), basic), (name("recall"), recall), (name("lasting"), lasting), (name("quiet"), quiet)]
 }
 
+/// What the directory says of the schedule. Nobody computes with it here; it is what a record carries.
+const ROTA: &str = r#"{"zone":"UTC","layers":[{"turns":[["anna"],["ben"],["chief"]],"rotation":{"unit":"weeks","length":1},"from":"2026-01-05T09:00"}]}"#;
+
+/// How long a shift is: short, so that clocks which differ see many alerts on both sides of a hand-over.
+const SHIFT_MS: i64 = 1300;
+
+/// Which shift it is, by a wall clock.
+pub(crate) fn shift(now: Wall) -> i64 {
+    now.0.div_euclid(SHIFT_MS)
+}
+
+/// Who is on call in a shift; in one of four nobody is.
+pub(crate) fn almanac(shift: i64) -> Almanac {
+    let who = match shift.rem_euclid(4) {
+        0 => vec![name("anna")],
+        1 => vec![name("ben")],
+        2 => vec![name("chief"), name("anna")],
+        _ => Vec::new(),
+    };
+    let because = format!("shift {shift}").into();
+    let on_call = [(name("rota"), Shift { schedule: name("rota"), who, because })].into();
+    Almanac { on_call, ..Almanac::default() }
+}
+
 /// The book; `edit` makes one that differs, for edits while a run goes on.
 pub(crate) fn book(edit: u64) -> Arc<Directory> {
     let mut book = Directory::default();
@@ -63,6 +89,8 @@ pub(crate) fn book(edit: u64) -> Arc<Directory> {
     let members = vec![name("anna"), name("ben")];
     let title = format!("pumps, as of edit {edit}").into();
     book.groups.insert(name("pumps"), Group { title, department: None, members, policy: None });
+    let names = ["anna", "ben", "chief"].map(name).to_vec();
+    book.schedules.insert(name("rota"), Schedule { names, rules: ROTA.into() });
     book.policies.extend(policies());
     book.settings.operators = vec![Target::Named(name("olga"))];
     Arc::new(book)

@@ -60,7 +60,9 @@ impl World {
             } else {
                 self.rng.pick(&["basic", "basic", "recall", "quiet"]).unwrap_or("basic")
             };
-            let to = self.rng.pick(&["pumps", "anna", "chief"]).unwrap_or("anna");
+            let to = self.rng.pick(&["pumps", "anna", "chief", "rota", "rota"]).unwrap_or("anna");
+            // One that reaches nobody on call, and has no step besides, lasts until it expires: days, not seconds.
+            let policy = if to == "rota" && !everywhere { "basic" } else { policy };
             self.clients.push(Client { manner, hosts, at: 0, policy, to, answered: false, posts: 0 });
             self.agenda.at(at, Event::Try(ix));
         }
@@ -125,7 +127,14 @@ impl World {
             key,
             fingerprint: lasting.then(|| Hasher::new("fingerprint").text(&text).finish()),
             resolved,
-            content: Content { severity, summary: text, details: "".into(), labels: BTreeMap::new() },
+            stands_for: None,
+            content: Content {
+                severity,
+                summary: text,
+                details: "".into(),
+                labels: BTreeMap::new(),
+                origin: None,
+            },
             to: vec![Target::Named(crate::book::name(client.to))],
             policy: Some(crate::book::name(client.policy)),
             civil: Civil::default(),
@@ -136,7 +145,7 @@ impl World {
     pub(crate) fn hear_answer(&mut self, ix: usize, answer: &Answer) {
         self.observe(&Fact::Answered { client: ix, answer });
         let retry = match answer {
-            Answer::Taken { .. } | Answer::Done { .. } => false,
+            Answer::Taken { .. } | Answer::Done { .. } | Answer::Silenced { .. } => false,
             Answer::Refused(
                 Refusal::Witness
                 | Refusal::DiskFull { .. }

@@ -46,6 +46,8 @@ impl World {
         machine.log.boot = BootId(u64::from(machine.disk.boots) << 32 | chance);
         let (state, mut past, poisoned) = machine.disk.recover(machine.letter);
         past.members = seeds;
+        machine.shift = crate::book::shift(machine.now(now).wall);
+        past.almanac = crate::book::almanac(machine.shift);
         let (log, letter) = (machine.log, machine.letter);
         let identity = Identity { log, letter, version: "sim".into(), because: "start".into() };
         let provider =

@@ -258,6 +258,8 @@ impl History {
             | Record::Comment { .. }
             | Record::Closed { .. }
             | Record::Resume { .. }
+            | Record::Silence(_)
+            | Record::Unsilence { .. }
             | Record::Release { .. }
             | Record::Duty(_)
             | Record::RosterDropped { .. }

@@ -36,6 +36,8 @@ pub(crate) struct Machine {
     /// The process; none while it does not run.
     pub(crate) core: Option<Dispatch>,
     pub(crate) log: LogId,
+    /// The shift that the core was last told of.
+    pub(crate) shift: i64,
     /// Counts the starts; what was planned for an earlier one is void.
     pub(crate) life: u64,
     /// Nothing answers: the machine is off, not the process alone.
@@ -74,6 +76,7 @@ impl Machine {
             letter,
             core: None,
             log: LogId { node, boot: base::BootId(0) },
+            shift: 0,
             life: 0,
             dark: false,
             started: 0,

@@ -23,6 +23,8 @@ pub(crate) fn order(what: &str, order: &Order) -> String {
         Order::Enrol { member } => format!("{what} {} as {}", member.name, member.role.word()),
         Order::Dismiss { node } => format!("{what} {node}"),
         Order::Conduct { passive, by_hand, .. } => format!("{what} passive {passive:?} by hand {by_hand:?}"),
+        Order::Silence(silence) => format!("silence {}", silence.matchers),
+        Order::Unsilence { silence } => format!("end silence {silence}"),
         Order::Comment { .. }
         | Order::Close { .. }
         | Order::Escalate { .. }
@@ -89,6 +91,7 @@ impl World {
                 let alert = alert.map(|(alert, _)| self.alert(alert)).unwrap_or_default();
                 format!("yes, {taken:?} {alert} on {copies} disk(s)")
             }
+            Answer::Silenced { copies, .. } => format!("silenced, on {copies} disk(s)"),
             Answer::Done { copies, .. } => format!("done, on {copies} disk(s)"),
             Answer::Refused(refusal) => format!("no: {refusal:?}"),
         };
@@ -142,11 +145,13 @@ impl World {
             Record::Note { what, .. } => format!("Note {what}"),
             Record::Start { .. } => "Start".into(),
             Record::Roster(roster) => format!("Roster {}", &roster.id.to_string()[..6]),
-            Record::Update { .. } => format!("Update {about}"),
+            Record::Update { silent, .. } => format!("Update {about} silent {silent}"),
             Record::Comment { .. } => format!("Comment {about}"),
             Record::Closed { .. } => format!("Closed {about}"),
             Record::Pause { .. } => "Pause".into(),
             Record::Resume { .. } => "Resume".into(),
+            Record::Silence(silence) => format!("Silence {}", silence.matchers),
+            Record::Unsilence { silence, .. } => format!("Unsilence {silence}"),
             Record::RosterDropped { rosters } => format!("RosterDropped {}", rosters.len()),
             Record::Delegate { channel, epoch, to, .. } => {
                 format!("Delegate {about} {channel} at {epoch} to {}", self.log(*to))

@@ -312,7 +312,12 @@ impl World {
         for _ in 0..TURNS_MAX {
             let now = self.machine(ix).now(self.now);
             let mut effects = Vec::new();
-            let Some(core) = &mut self.machine_mut(ix).core else { return };
+            let machine = self.machine_mut(ix);
+            let Some(core) = &mut machine.core else { return };
+            let shift = crate::book::shift(now.wall);
+            if std::mem::replace(&mut machine.shift, shift) != shift {
+                core.handle(now, Input::Almanac(crate::book::almanac(shift)), &mut effects);
+            }
             core.handle(now, input.take().unwrap_or(Input::Deadline), &mut effects);
             let due = core.deadline(now);
             self.execute(ix, effects);

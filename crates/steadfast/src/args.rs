@@ -5,6 +5,7 @@
 
 use crate::cluster_args::{ClusterAction, Invite, Join};
 use crate::directory_args::SectionAction;
+use crate::schedule_args::{OnCall, ScheduleAction};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -105,6 +106,20 @@ pub(crate) enum Command {
     /// Who is told together
     #[command(subcommand)]
     Groups(SectionAction),
+    /// Who is on call now, or at another time
+    #[command(
+        after_help = "Examples:\n  steadfast on-call\n  steadfast on-call nights --at 2026-12-24T22:00:00Z"
+    )]
+    OnCall(OnCall),
+    /// The shifts of an on-call schedule, and who stands in for whom
+    #[command(subcommand)]
+    Schedule(ScheduleAction),
+    /// On-call schedules as they are written
+    #[command(subcommand)]
+    Schedules(SectionAction),
+    /// Holidays, quiet hours and other times that routes refer to
+    #[command(subcommand)]
+    Calendars(SectionAction),
     /// How alerts escalate
     #[command(subcommand)]
     Policies(SectionAction),

@@ -14,6 +14,10 @@ pub(crate) enum Section {
     Recipients,
     /// Who is told together.
     Groups,
+    /// Who is on call.
+    Schedules,
+    /// Holidays, quiet hours.
+    Calendars,
     /// How alerts escalate.
     Policies,
     /// How messages read.
@@ -30,6 +34,8 @@ impl Section {
         match self {
             Self::Recipients => "recipients",
             Self::Groups => "groups",
+            Self::Schedules => "schedules",
+            Self::Calendars => "calendars",
             Self::Policies => "policies",
             Self::Templates => "templates",
             Self::Departments => "departments",
@@ -42,6 +48,8 @@ impl Section {
         match self {
             Self::Recipients => &["title", "department", "policy", "addresses"],
             Self::Groups => &["title", "department", "policy", "members"],
+            Self::Schedules => &["zone", "layers", "overrides"],
+            Self::Calendars => &["zone", "dates", "windows", "except"],
             Self::Policies => &["mode", "steps", "repeat"],
             Self::Templates => &["channel", "language", "default", "subject"],
             Self::Departments => &["title"],

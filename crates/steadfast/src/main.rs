@@ -20,6 +20,8 @@ mod node_commands;
 mod orders;
 mod output;
 mod place;
+mod schedule_args;
+mod schedules;
 mod sections;
 mod send;
 mod sse;
@@ -84,6 +86,12 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         }
         Command::Recipients(action) => node.section(out, Section::Recipients, action),
         Command::Groups(action) => node.section(out, Section::Groups, action),
+        Command::OnCall(args) => node.asked(async |client| schedules::on_call(client, out, args).await),
+        Command::Schedule(action) => {
+            node.asked(async |client| schedules::schedule(client, out, action).await)
+        }
+        Command::Schedules(action) => node.section(out, Section::Schedules, action),
+        Command::Calendars(action) => node.section(out, Section::Calendars, action),
         Command::Policies(action) => node.section(out, Section::Policies, action),
         Command::Templates(action) => node.section(out, Section::Templates, action),
         Command::Departments(action) => node.section(out, Section::Departments, action),

@@ -35,13 +35,22 @@ const FOR_TESTS: &[&str] = &["lab"];
 const BORDERS: &[Border] = &[
     Border { name: "base", ours: &[], theirs: PURE },
     Border { name: "selection", ours: &["base"], theirs: PURE },
+    // Answers about civil time: it may have forms of its own and read zones that are handed to it, nothing else. Its
+    // feature `schema` describes the forms with utoipa.
+    Border {
+        name: "schedule",
+        ours: &["base"],
+        theirs: Theirs::Only(&["jiff", "serde", "strsim", "utoipa"]),
+    },
+    // Reads a foreign syntax; whatever has labels can use it.
+    Border { name: "matcher", ours: &[], theirs: Theirs::Only(&["regex"]) },
     Border { name: "ownership", ours: &["base"], theirs: PURE },
-    Border { name: "dispatch", ours: &["base", "selection", "ownership"], theirs: PURE },
+    Border { name: "dispatch", ours: &["base", "selection", "matcher", "ownership"], theirs: PURE },
     // The only one below the shell that knows how records are written. Its feature `schema` describes the
     // directory document with utoipa, and writes nothing.
     Border {
         name: "record",
-        ours: &["base", "ownership", "dispatch"],
+        ours: &["base", "schedule", "matcher", "ownership", "dispatch"],
         theirs: Theirs::AnyBut(&["axum", "lettre", "reqwest", "rusqlite", "tokio"]),
     },
     // Stores facts; knows no channel and no way of writing them.
@@ -80,13 +89,14 @@ const BORDERS: &[Border] = &[
     },
     Border {
         name: "api",
-        ours: &["base", "ownership", "dispatch", "record", "ledger"],
+        ours: &["base", "schedule", "matcher", "ownership", "dispatch", "record", "ledger"],
         theirs: Theirs::AnyBut(&["lettre", "rusqlite"]),
     },
     Border {
         name: "node",
         ours: &[
             "base",
+            "schedule",
             "selection",
             "ownership",
             "dispatch",
@@ -205,6 +215,9 @@ mod tests {
             ("base", "serde"),
             ("selection", "jiff"),
             ("selection", "dispatch"),
+            ("schedule", "tokio"),
+            ("schedule", "record"),
+            ("dispatch", "schedule"),
             ("dispatch", "rusqlite"),
             ("dispatch", "getrandom"),
             ("dispatch", "record"),

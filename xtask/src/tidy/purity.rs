@@ -7,7 +7,7 @@ use super::source::{Source, Word, is_test_file};
 use super::tree::Tree;
 
 /// The crates that this holds for.
-const PURE: &[&str] = &["base", "selection", "dispatch"];
+const PURE: &[&str] = &["base", "selection", "schedule", "matcher", "dispatch"];
 
 /// Identifiers that must not occur.
 const IDENTIFIERS: &[(&str, &str)] = &[

@@ -4,9 +4,9 @@ use base::time::parse_duration;
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{
     Address, Civil, Directory, Group, ListedAddress, Matcher, Mode, Policy, Recipient, Repeat, Route,
-    Severity, Step, Target, Unsent,
+    Schedule, Severity, Step, Target, Unsent,
 };
-use dispatch::record::{Code, Content, Outcome, Then};
+use dispatch::record::{Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};
 use std::time::Duration;
 
@@ -87,6 +87,27 @@ pub(crate) fn group(words: &[&str]) -> Said<(Name, Group)> {
     Ok((name(who)?, Group { title: (*who).into(), department: None, members, policy }))
 }
 
+/// `schedule nights = anna ben`: everybody whom it may choose. Who is on call is said by `on-call`.
+pub(crate) fn schedule(words: &[&str]) -> Said<(Name, Schedule)> {
+    let [who, "=", members @ ..] = words else { return Err("write: schedule NAME = MEMBERS".into()) };
+    let names = members.iter().map(|member| name(member)).collect::<Said<_>>()?;
+    Ok((name(who)?, Schedule { names, rules: "{}".into() }))
+}
+
+/// `nights = anna ben because turn 2`, or `nights = nobody because …`.
+pub(crate) fn shift(words: &[&str]) -> Said<Shift> {
+    let [schedule, "=", rest @ ..] = words else {
+        return Err("write: on-call NAME = WHO because WHY".into());
+    };
+    let (who, why) = match rest.iter().position(|word| *word == "because") {
+        Some(at) => (rest.get(..at).unwrap_or_default(), rest.get(at + 1..).unwrap_or_default().join(" ")),
+        None => (rest, "its turn".to_owned()),
+    };
+    let who = if who == ["nobody"] { &[] } else { who };
+    let who = who.iter().map(|word| name(word)).collect::<Said<_>>()?;
+    Ok(Shift { schedule: name(schedule)?, who, because: why.into() })
+}
+
 /// `policy standard basic, step 5m boss, step 10m again by voice, repeat 2 after 15m from 1, …`.
 pub(crate) fn policy(line: &str) -> Said<(Name, Policy)> {
     let mut clauses = line.split(',').map(words);
@@ -149,6 +170,8 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
         severity: Severity::Info,
         labels: Vec::new(),
         windows: Vec::new(),
+        calendars: Vec::new(),
+        except_calendars: Vec::new(),
         to: Vec::new(),
         policy: None,
         templates: Vec::new(),
@@ -220,12 +243,14 @@ pub(crate) fn notice(words: &[&str]) -> Said<Notice> {
         summary: summary.trim_start_matches('"').into(),
         details: "".into(),
         labels: std::collections::BTreeMap::new(),
+        origin: None,
     };
     let mut notice = Notice {
         source: name("scada")?,
         key: None,
         fingerprint: None,
         resolved: false,
+        stands_for: None,
         content,
         to: Vec::new(),
         policy: None,
@@ -253,6 +278,13 @@ fn clause_of_notice(notice: &mut Notice, key: &str, value: &str) -> Said<()> {
         "fingerprint" => notice.fingerprint = Some(fingerprint(value)),
         "key" => notice.key = Some((value.into(), Digest([0; 32]))),
         "policy" => notice.policy = Some(name(value)?),
+        // As Prometheus posts it: it is over if it is not heard again within that time.
+        "stands" => {
+            notice.stands_for = Some(duration(Some(value))?);
+            let (annotations, generator) = (std::collections::BTreeMap::new(), "".into());
+            let origin = Origin { annotations, generator, starts: base::Wall(0) };
+            notice.content.origin = Some(std::sync::Arc::new(origin));
+        }
         "label" => {
             let (label, text) = value.split_once('=').ok_or("write: label NAME=VALUE")?;
             notice.content.labels.insert(label.into(), text.into());
@@ -276,6 +308,10 @@ pub(crate) fn directory(book: &mut Directory, line: &str, words: &[&str]) -> Sai
         ["group", rest @ ..] => {
             let (name, entry) = group(rest)?;
             book.groups.insert(name, entry);
+        }
+        ["schedule", rest @ ..] => {
+            let (name, entry) = schedule(rest)?;
+            book.schedules.insert(name, entry);
         }
         ["people", count, "in", group] => crowd(book, number(Some(count))?, group)?,
         ["policy", ..] => {

@@ -2,10 +2,10 @@
 
 use base::time::Human;
 use base::{AlertId, Name};
-use dispatch::record::{Actor, Code, Entry, Fired, Outcome, Purpose, Record, Send, StepKey};
+use dispatch::record::{Actor, Code, Entry, Fired, Outcome, Purpose, Record, Send, Shift, StepKey};
 use dispatch::state::State;
 use dispatch::{Answer, Delivery, Refusal, Taken};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The codes of alerts, finished ones too.
 pub(crate) type CodesKnown = BTreeMap<AlertId, Code>;
@@ -22,22 +22,22 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         Record::Roster(_) | Record::Done { .. } => return None,
         Record::Accept(alert) => {
             let roster = state.rosters.get(&alert.roster)?;
-            let people = roster
-                .steps
-                .first()
-                .map_or(0, |step| step.reach.chunk_by(|a, b| a.person == b.person).count());
+            let told = roster.told(StepKey::default(), &alert.on_call);
+            let people = told.chunk_by(|a, b| a.person == b.person).count();
             let exempt = if alert.escalates { "" } else { ", exempt from escalation" };
             format!(
-                "accepted {} \"{}\" ({}) for {}, policy {}, route {}{exempt}",
+                "accepted {} \"{}\" ({}) for {}, policy {}, route {}{exempt}{}",
                 alert.code,
                 alert.content.summary,
                 alert.content.severity,
                 persons(people),
                 roster.policy_name,
                 alert.route,
+                on_call(&alert.on_call),
             )
         }
-        Record::Update { alert, content } => {
+        Record::Update { alert, silent: true, .. } => format!("{} was not heard of in time", of(alert)),
+        Record::Update { alert, content, silent: false } => {
             format!("{} now says \"{}\" ({})", of(alert), content.summary, content.severity)
         }
         Record::StepFired { alert, step, fired } => {
@@ -55,6 +55,10 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         }
         Record::End { alert, end } => format!("{} ends: {}, by {}", of(alert), end.why.word(), who(&end.by)),
         Record::Closed { alert } => format!("{} closed", of(alert)),
+        Record::Silence(silence) => {
+            format!("silenced {} by {}: {}", silence.matchers, who(&silence.by), silence.comment)
+        }
+        Record::Unsilence { by, .. } => format!("silence ended by {}", who(by)),
         Record::Pause { by, reason } => format!("paused by {}: {reason}", who(by)),
         Record::Resume { by, .. } => format!("resumed by {}", who(by)),
         Record::Claim(claim) => format!("took over what the last run left, epoch {}", claim.epoch),
@@ -98,17 +102,23 @@ fn firing(state: &State, alert: AlertId, step: StepKey, fired: &Fired) -> String
     let late = if fired.late.is_zero() { String::new() } else { format!(", {} late", Human(fired.late)) };
     let round = if step.round == 0 { String::new() } else { format!(" of round {}", step.round + 1) };
     let whom = if fired.empty { "nobody is left to tell".into() } else { told(state, alert, step) };
-    format!("step {}{round} fires: {whom}{late}{asked}", step.step + 1)
+    format!("step {}{round} fires: {whom}{late}{asked}{}", step.step + 1, on_call(&fired.on_call))
+}
+
+/// `; anna on call in nights (turn 2)`, for each schedule.
+fn on_call(shifts: &BTreeSet<Shift>) -> String {
+    shifts.iter().map(|shift| format!("; {shift}")).collect()
 }
 
 /// Whom a step is for, but for those who have acknowledged.
 fn told(state: &State, alert: AlertId, step: StepKey) -> String {
-    let roster = state.open.get(&alert).and_then(|open| state.rosters.get(&open.alert.roster));
-    let acks = state.open.get(&alert).into_iter().flat_map(|open| open.facts.acks.values());
+    let Some(open) = state.open.get(&alert) else { return "nobody".into() };
+    let Some(roster) = state.rosters.get(&open.alert.roster) else { return "nobody".into() };
+    let Some(fired) = open.facts.fired.get(&step) else { return "nobody".into() };
+    let acks = open.facts.acks.values();
     let acked: Vec<&Name> = acks.filter_map(|ack| ack.recipient.as_ref()).collect();
-    let bound = roster.and_then(|roster| Some((roster, roster.steps.get(usize::from(step.step))?)));
-    let Some((roster, bound)) = bound else { return "nobody".into() };
-    let who = bound.reach.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name);
+    let told = roster.told(step, &fired.on_call);
+    let who = told.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name);
     let mut names: Vec<String> = who.filter(|name| !acked.contains(name)).map(Name::to_string).collect();
     names.dedup();
     shortened(&names)
@@ -153,6 +163,7 @@ pub(crate) fn answer(codes: &CodesKnown, answer: &Answer) -> String {
                 Taken::NothingOpen => "nothing open to resolve".into(),
             }
         }
+        Answer::Silenced { .. } => "silenced".into(),
         Answer::Done { alerts, .. } if alerts.is_empty() => "done".into(),
         Answer::Done { alerts, .. } => {
             let names: Vec<String> = alerts.iter().map(|alert| code(codes, *alert)).collect();
@@ -169,6 +180,8 @@ fn refused(refusal: &Refusal) -> String {
         | Refusal::Witness
         | Refusal::Blocked { .. }
         | Refusal::UnknownNode { .. } => "refused by the cluster".into(),
+        Refusal::NoSilence => "there is no such silence".into(),
+        Refusal::TooManySilences { limit } => format!("{limit} silences lie ahead"),
         Refusal::UnknownTarget { name } => format!("nobody is called {name}"),
         Refusal::UnknownPolicy { name } => format!("no policy is called {name}"),
         Refusal::NoRoute => "no route matches and there are no operators".into(),

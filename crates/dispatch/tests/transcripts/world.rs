@@ -6,10 +6,11 @@ use base::time::Human;
 use base::{AlertId, BootId, LogId, Mono, Name, NodeId, Now, RecordId, Wall};
 use dispatch::directory::Directory;
 use dispatch::input::Acknowledge;
-use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Via};
+use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Silence, Via};
 use dispatch::state::State;
 use dispatch::{
-    Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings, Ticket, Which,
+    Almanac, Delivery, Dispatch, Effect, Identity, Input, Order, Past, PastKey, ProviderSpec, Settings,
+    Ticket, Which,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct World {
     unsynced: Vec<(RecordId, Entry)>,
     disk_holds: bool,
     inputs: VecDeque<Input>,
+    /// What schedules and calendars say.
+    almanac: Almanac,
     codes: CodesKnown,
     lines: Vec<(Duration, Line)>,
     ticket: u64,
@@ -79,6 +82,7 @@ impl World {
             unsynced: Vec::new(),
             disk_holds: false,
             inputs: VecDeque::new(),
+            almanac: Almanac::default(),
             codes: CodesKnown::new(),
             lines: Vec::new(),
             ticket: 0,
@@ -87,7 +91,8 @@ impl World {
 
     /// A line tells of something that happens, rather than how things are.
     pub(crate) fn happens(line: &str) -> bool {
-        const SETTINGS: [&str; 7] = ["recipient", "group", "people", "policy", "route", "operators", "ttl"];
+        const SETTINGS: [&str; 8] =
+            ["recipient", "group", "schedule", "people", "policy", "route", "operators", "ttl"];
         let words = notation::words(line);
         let first = words.first().map_or("", String::as_str);
         let answers = words.get(1).is_some_and(|word| word == "answers");
@@ -155,12 +160,26 @@ impl World {
             }
             ["disk", rest @ ..] => self.disk(rest)?,
             ["clock", rest @ ..] => self.clock(rest)?,
+            ["on-call", rest @ ..] => {
+                let shift = notation::shift(rest)?;
+                self.almanac.on_call.insert(shift.schedule.clone(), shift);
+                if self.core.is_some() {
+                    self.inputs.push_back(Input::Almanac(self.almanac.clone()));
+                }
+            }
             ["apply", "directory"] => {
                 let directory = Arc::new(self.book.clone());
                 self.order(
                     "operator",
                     Order::Directory { directory, expected: None, summary: "edited".into() },
                 );
+            }
+            ["operator", "silences", labels, "for", time, why] => self.silence(labels, time, why)?,
+            ["operator", "ends", "silence"] => {
+                let newest =
+                    self.core.as_ref().and_then(|core| core.state().silences.keys().next_back().copied());
+                let silence = newest.ok_or("there is no silence")?;
+                self.order("operator", Order::Unsilence { silence });
             }
             ["show", rest @ ..] => self.show(rest)?,
             [provider, "answers", rest @ ..] => self.answers(provider, rest)?,
@@ -183,6 +202,20 @@ impl World {
             _ => Actor { who: format!("recipient:{who}").into(), via: Via::Link, from: None },
         };
         self.inputs.push_back(Input::Order { ticket: Ticket(self.ticket), by, order });
+    }
+
+    fn silence(&mut self, labels: &str, time: &str, why: &str) -> Said<()> {
+        let from = self.now().wall;
+        let silence = Silence {
+            matchers: labels.parse().map_err(|error| format!("{labels}: {error}"))?,
+            from,
+            until: from + notation::duration(Some(time))?,
+            by: Actor { who: "user:bea".into(), via: Via::Api, from: None },
+            author: "bea".into(),
+            comment: why.trim_start_matches('"').into(),
+        };
+        self.order("operator", Order::Silence(Arc::new(silence)));
+        Ok(())
     }
 
     fn person(&mut self, who: &str, words: &[&str]) -> Said<()> {
@@ -438,7 +471,8 @@ impl World {
         self.boots += 1;
         self.boot_began = self.story;
         let log = LogId { node: NodeId(1), boot: BootId(self.boots << 32) };
-        let (state, past) = self.recover();
+        let (state, mut past) = self.recover();
+        past.almanac = self.almanac.clone();
         let identity = Identity { log, letter: 'A', version: "test".into(), because: because.into() };
         let specs = self.providers.iter().map(|provider| provider.spec.clone()).collect();
         let mut effects = Vec::new();

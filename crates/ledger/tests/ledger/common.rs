@@ -8,7 +8,7 @@ use dispatch::record::{
 };
 use dispatch::state::State;
 use ledger::{Ledger, LedgerEvent, OpenError, Options, Recovered, Stored};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -132,6 +132,7 @@ pub(crate) fn alert(number: u32) -> Alert {
             summary: format!("pump {number} stopped").into(),
             details: "".into(),
             labels: BTreeMap::from([("site".into(), "north".into())]),
+            origin: None,
         }),
         code: Code { letter: 'A', number },
         route: name("pumps"),
@@ -139,6 +140,7 @@ pub(crate) fn alert(number: u32) -> Alert {
         ttl: Duration::from_secs(3600),
         escalates: true,
         system: false,
+        on_call: BTreeSet::new(),
     }
 }
 
@@ -174,7 +176,11 @@ pub(crate) fn roster() -> Roster {
             language: None,
             addresses: vec![address()],
         }],
-        steps: vec![BoundStep { after: Duration::ZERO, reach: vec![Reach { person: 0, address: 0 }] }],
+        steps: vec![BoundStep {
+            after: Duration::ZERO,
+            reach: vec![Reach { person: 0, address: 0 }],
+            schedules: Vec::new(),
+        }],
     }
 }
 

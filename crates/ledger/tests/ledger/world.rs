@@ -10,6 +10,7 @@ use dispatch::record::{
 };
 use dispatch::state::State;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,11 +177,18 @@ impl World {
             7 => {
                 let summary = format!("word {}", self.records.len()).into();
                 let labels = BTreeMap::new();
-                let content = Content { severity: Severity::Critical, summary, details: "".into(), labels };
-                self.write(at, Record::Update { alert, content: Arc::new(content) });
+                let content = Content {
+                    severity: Severity::Critical,
+                    summary,
+                    details: "".into(),
+                    labels,
+                    origin: None,
+                };
+                self.write(at, Record::Update { alert, content: Arc::new(content), silent: false });
             }
             _ if self.chance.below(2) == 0 => {
-                let fired = Fired { at: now, late: Duration::ZERO, empty: false, by: None };
+                let fired =
+                    Fired { at: now, late: Duration::ZERO, empty: false, by: None, on_call: BTreeSet::new() };
                 let step = StepKey { round: 0, step: 1 };
                 self.write(at, Record::StepFired { alert, step, fired });
             }

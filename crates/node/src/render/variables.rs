@@ -157,6 +157,7 @@ impl Sample {
                 summary: said("summary").into(),
                 details: if full { said("details").into() } else { "".into() },
                 labels: labels.into_iter().filter(|_| full).collect(),
+                origin: None,
             },
             policy: Policy { link: full, reply: full, ..Policy::default() },
         }

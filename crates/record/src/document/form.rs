@@ -4,6 +4,7 @@
 //! unknown keys and wrong types; everything else is text here and is judged by `resolve`, which can then
 //! name every problem at once instead of the first.
 
+pub use schedule::form::{Book, Calendar, Dates, Layer, Schedule};
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,12 @@ pub struct Document {
     /// Who is told together, by name.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub groups: BTreeMap<String, Group>,
+    /// Who is on call, by name.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub schedules: BTreeMap<String, Schedule>,
+    /// Holidays, quiet hours and other times that routes refer to, by name.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub calendars: BTreeMap<String, Calendar>,
     /// How alerts escalate, by name. The one named `default` serves where nothing else is said.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub policies: BTreeMap<String, Policy>,
@@ -58,6 +65,10 @@ pub struct Settings {
     /// How long an alert that nobody has been told of may still be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<Ttl>,
+    /// How long an alert that its source posts again and again stands after the last time, where the source does not
+    /// say; a duration such as `5m`, which it is if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolve_timeout: Option<String>,
 }
 
 /// Times to live by severity. An alert found older than this with nobody told ends as expired.
@@ -265,6 +276,12 @@ pub struct Route {
     /// At any of these times; always if absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
+    /// Within any of these calendars, such as holidays; always if absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<String>,
+    /// Within none of these calendars.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except_calendars: Vec<String>,
     /// Whom to tell: recipients, groups, or addresses such as `mail:someone@x.test`.
     pub to: Vec<String>,
     /// How to escalate; absent leaves it to the target, then to the policy named `default`.

@@ -128,6 +128,27 @@ fn path_of(pointer: &str) -> String {
     path
 }
 
+/// A place such as `schedules."a.b".layers[1].turns` as a JSON pointer.
+pub(super) fn pointer_of(path: &str) -> String {
+    let (mut pointer, mut segment) = (String::new(), String::new());
+    let (mut quoted, mut escaped) = (false, false);
+    for c in path.chars() {
+        match c {
+            c if escaped => {
+                segment.push(c);
+                escaped = false;
+            }
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '.' | '[' if !quoted => push_segment(&mut pointer, &std::mem::take(&mut segment)),
+            ']' if !quoted => (),
+            c => segment.push(c),
+        }
+    }
+    push_segment(&mut pointer, &segment);
+    pointer
+}
+
 /// Adds a key to a TOML path, quoted where a bare key cannot hold it.
 pub(super) fn push_key(path: &mut String, key: &str) {
     if !path.is_empty() {
@@ -178,6 +199,14 @@ mod tests {
         check("/routes/2/to/0", "routes[2].to[0]");
         check("/recipients/night.shift", "recipients.\"night.shift\"");
         check("/recipients/a~1b~0c\n", "recipients.\"a/b~c\\u000A\"");
+    }
+
+    #[test]
+    fn a_path_of_the_schedules_becomes_a_pointer() {
+        let check = |path: &str, pointer: &str| assert_eq!(pointer_of(path), pointer);
+        check("schedules.night.layers[1].turns[0][2]", "/schedules/night/layers/1/turns/0/2");
+        check("schedules.\"a.b\".overrides[3]", "/schedules/a.b/overrides/3");
+        check("schedules.\"say \\\"hi\\\"\"", "/schedules/say \"hi\"");
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod groups;
 mod people;
 mod policies;
 mod routes;
+mod schedules;
 
 use super::form::{self, Document};
 use super::nearest::{Nearest, suggestion};
@@ -38,13 +39,15 @@ pub struct Rules<'a> {
     pub channels: &'a [ChannelRule<'a>],
     /// Whether a time zone of that name is known.
     pub zone_known: fn(&str) -> bool,
+    /// What is wrong with schedules and calendars as such.
+    pub schedules: fn(&form::Book) -> Vec<schedule::Problem>,
 }
 
 impl Rules<'_> {
-    /// Takes every channel, address and time zone: for a directory that was judged when it was written, by
+    /// Takes every channel, address, time zone and schedule: for a directory that was judged when it was written, by
     /// a node that may have had other channels.
     pub fn any() -> Self {
-        Rules { channels: &[], zone_known: |_| true }
+        Rules { channels: &[], zone_known: |_| true, schedules: |_| Vec::new() }
     }
 }
 
@@ -62,12 +65,15 @@ impl Document {
             departments: check.table("departments", &self.departments, Check::department),
             recipients: check.recipients(),
             groups: check.table("groups", &self.groups, Check::group),
+            schedules: check.table("schedules", &self.schedules, Check::schedule),
+            calendars: check.table("calendars", &self.calendars, Check::calendar),
             policies: check.table("policies", &self.policies, Check::policy),
             templates: check.templates(),
             routes: check.routes(),
             tokens: check.table("tokens", &self.tokens, Check::token),
             users: check.table("users", &self.users, Check::user),
         };
+        check.judge_schedules();
         check.finish(directory)
     }
 }
@@ -86,6 +92,7 @@ struct Check<'a> {
 /// A kind of entry that others refer to.
 #[derive(Clone, Copy)]
 enum Section {
+    Calendars,
     Departments,
     Policies,
     Templates,
@@ -109,8 +116,12 @@ impl<'a> Check<'a> {
     }
 
     fn note(&mut self, place: &Place<'_>, detail: impl Into<String>) {
+        self.note_at(place.pointer(), detail);
+    }
+
+    fn note_at(&mut self, pointer: String, detail: impl Into<String>) {
         if self.found.len() < PROBLEMS_MAX {
-            self.found.push(Problem { pointer: place.pointer(), detail: detail.into() });
+            self.found.push(Problem { pointer, detail: detail.into() });
         } else {
             self.unlisted += 1;
         }
@@ -163,6 +174,11 @@ impl<'a> Check<'a> {
             time_zone: zone,
             operators: self.targets(&top.key("operators"), &form.operators),
             ttl: times,
+            resolve_timeout: self.duration_or(
+                &top.key("resolve_timeout"),
+                form.resolve_timeout.as_deref(),
+                usual.resolve_timeout,
+            ),
         }
     }
 
@@ -213,6 +229,7 @@ impl<'a> Check<'a> {
     fn reference(&mut self, place: &Place<'_>, section: Section, text: &str) -> Option<Name> {
         let book = self.book;
         let (word, known) = match section {
+            Section::Calendars => ("calendar", book.calendars.contains_key(text)),
             Section::Departments => ("department", book.departments.contains_key(text)),
             Section::Policies => ("policy", book.policies.contains_key(text)),
             Section::Templates => ("template", book.templates.contains_key(text)),
@@ -222,6 +239,7 @@ impl<'a> Check<'a> {
             return Name::new(text).ok();
         }
         let near = match section {
+            Section::Calendars => self.nearest.of(text, book.calendars.keys().map(String::as_str)),
             Section::Departments => self.nearest.of(text, book.departments.keys().map(String::as_str)),
             Section::Policies => self.nearest.of(text, book.policies.keys().map(String::as_str)),
             Section::Templates => self.nearest.of(text, book.templates.keys().map(String::as_str)),
@@ -270,7 +288,7 @@ impl<'a> Check<'a> {
         Some(Address { channel: name?, value: value.into() })
     }
 
-    /// Whom to tell: an address where there is a colon, which no name has, else a recipient or group.
+    /// Whom to tell: an address where there is a colon, which no name has, else a recipient, group or schedule.
     fn targets(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Target> {
         let mut targets = Vec::with_capacity(texts.len());
         for (at, text) in texts.iter().enumerate() {
@@ -283,9 +301,12 @@ impl<'a> Check<'a> {
         targets
     }
 
-    /// A recipient or group that can be told.
+    /// A recipient, group or schedule that can be told.
     fn named(&mut self, place: &Place<'_>, text: &str) -> Option<Name> {
-        let name = self.member(place, text)?;
+        if self.book.schedules.contains_key(text) {
+            return Name::new(text).ok();
+        }
+        let name = self.person_or_group(place, text, true)?;
         if !self.book.recipients.contains_key(text) && self.reaching.get(text) == Some(&false) {
             let detail = format!("group {} contains nobody, so nobody would be told", quote(text));
             self.note(place, detail);
@@ -293,15 +314,33 @@ impl<'a> Check<'a> {
         Some(name)
     }
 
-    /// A recipient or group.
+    /// A recipient or group, as a member of a group.
     fn member(&mut self, place: &Place<'_>, text: &str) -> Option<Name> {
+        if self.book.schedules.contains_key(text) {
+            let detail = format!(
+                "{} is a schedule, and a group holds recipients and groups; name it beside the group instead",
+                quote(text)
+            );
+            self.note(place, detail);
+            return None;
+        }
+        self.person_or_group(place, text, false)
+    }
+
+    fn person_or_group(&mut self, place: &Place<'_>, text: &str, or_schedule: bool) -> Option<Name> {
         let book = self.book;
         if book.recipients.contains_key(text) || book.groups.contains_key(text) {
             return Name::new(text).ok();
         }
-        let all = book.groups.keys().chain(book.recipients.keys()).map(String::as_str);
+        let schedules = book.schedules.keys().filter(|_| or_schedule);
+        let all = book.groups.keys().chain(book.recipients.keys()).chain(schedules).map(String::as_str);
         let near = self.nearest.of(text, all);
-        self.note(place, format!("there is no recipient or group {}{}", quote(text), suggestion(near)));
+        let what = if or_schedule && !book.schedules.is_empty() {
+            "recipient, group or schedule"
+        } else {
+            "recipient or group"
+        };
+        self.note(place, format!("there is no {what} {}{}", quote(text), suggestion(near)));
         None
     }
 

@@ -18,7 +18,11 @@ const CHANNELS: [ChannelRule<'static>; 2] = [
 ];
 
 fn rules() -> Rules<'static> {
-    Rules { channels: &CHANNELS, zone_known: |zone| ["UTC", "Europe/Berlin"].contains(&zone) }
+    Rules {
+        channels: &CHANNELS,
+        zone_known: |zone| ["UTC", "Europe/Berlin"].contains(&zone),
+        schedules: |book| book.check(jiff::tz::db()),
+    }
 }
 
 fn name(text: &str) -> Name {
@@ -54,6 +58,71 @@ fn a_sound_document_is_let_through() {
     check("", &[]);
     check("[[routes]]\nname = \"all\"\nto = [\"pumps\", \"mail:boss@x.test\"]\npolicy = \"standard\"", &[]);
     assert_eq!(Document::default().resolve(&rules()), Ok(book::Directory::default()));
+}
+
+const NIGHTS: &str = r#"
+[schedules.nights]
+zone = "Europe/Berlin"
+layers = [{ turns = [["anna"], ["pumps"]], rotation = { unit = "days" }, from = "2026-01-05T09:00" }]
+"#;
+
+#[test]
+fn a_schedule_stands_wherever_people_are_told() {
+    check(NIGHTS, &[]);
+    check(&format!("{NIGHTS}[[routes]]\nname = \"all\"\nto = [\"nights\", \"bea\"]"), &[]);
+    check(
+        &format!("{NIGHTS}[groups.ring]\nmembers = [\"nights\"]"),
+        &[
+            r#"groups.ring.members[0]: "nights" is a schedule, and a group holds recipients and groups; name it beside the group instead"#,
+        ],
+    );
+    check(
+        &format!("{NIGHTS}[[routes]]\nname = \"all\"\nto = [\"night\"]"),
+        &[r#"routes[0].to[0]: there is no recipient, group or schedule "night"; did you mean "nights"?"#],
+    );
+}
+
+#[test]
+fn a_schedule_names_people_who_are_there_and_has_a_name_of_its_own() {
+    check(
+        &NIGHTS.replace("[\"anna\"]", "[\"ana\"]"),
+        &[
+            r#"schedules.nights.layers[0].turns[0][0]: there is no recipient, group or schedule "ana"; did you mean "anna"?"#,
+        ],
+    );
+    check(
+        &NIGHTS.replace("nights", "pumps"),
+        &[
+            r#"schedules.pumps: there is a group "pumps" too; a name stands for one of them"#,
+            r#"schedules.pumps.layers[0].turns[1][0]: names "pumps", which leads back to it: pumps → pumps; name people there"#,
+        ],
+    );
+    check(
+        &NIGHTS.replace("Berlin", "Brelin"),
+        &[
+            r#"schedules.nights.zone: "Europe/Brelin" is no time zone of the IANA database; did you mean "Europe/Berlin"?"#,
+        ],
+    );
+}
+
+#[test]
+fn schedules_in_a_circle_and_overrides_that_contradict_each_other_are_refused() {
+    let circle = NIGHTS.replace("pumps", "days").replace("schedules.nights", "schedules.\"n.1\"");
+    let days = NIGHTS.replace("schedules.nights", "schedules.days").replace("pumps", "n.1");
+    let circular = document(&format!("{circle}{days}"));
+    let told: Vec<_> = circular.resolve(&rules()).unwrap_err().iter().map(Problem::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("leads back to it"), "{told:?}");
+    let cover = |who| {
+        format!("{{ who = [\"{who}\"], from = \"2026-02-01T00:00:00Z\", until = \"2026-02-02T00:00:00Z\" }}")
+    };
+    let twice = format!("{NIGHTS}overrides = [{}, {}]", cover("anna"), cover("bea"));
+    let told = document(&twice).resolve(&rules()).unwrap_err();
+    assert_eq!(
+        told.first().map(|told| told.path()),
+        Some("schedules.nights.overrides[1]".into()),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -375,6 +444,8 @@ fn route() -> impl Strategy<Value = book::Route> {
             severity,
             labels,
             windows,
+            calendars: vec![name("holidays")],
+            except_calendars: Vec::new(),
             to,
             policy,
             templates: templates.into_iter().collect(),
@@ -404,11 +475,32 @@ fn access() -> impl Strategy<Value = (book::Token, book::User)> {
     })
 }
 
+/// A schedule and a calendar as they stand in a directory.
+fn on_call(label: &str) -> (book::Schedule, book::Calendar) {
+    let layer = form::Layer {
+        name: Some(label.to_owned()),
+        turns: vec![vec!["anna".into()], vec!["7".into(), "anna".into()]],
+        from: "2026-01-05T09:00".into(),
+        ..form::Layer::default()
+    };
+    let form = form::Schedule { zone: "Europe/Berlin".into(), layers: vec![layer], overrides: Vec::new() };
+    let schedule = book::Schedule { names: vec![name("anna"), name("7")], rules: schedules::rules(&form) };
+    let dates = vec![form::Dates { first: "2026-12-24".into(), last: None, yearly: true }];
+    let form = form::Calendar { zone: "UTC".into(), dates, ..form::Calendar::default() };
+    (schedule, book::Calendar { rules: schedules::rules(&form) })
+}
+
 fn directory() -> impl Strategy<Value = book::Directory> {
     let people = (recipient(), recipient(), text());
     let routes = proptest::collection::vec(route(), 0..3);
-    let settings = (text(), proptest::collection::vec(target(), 0..3), [span(), span(), span(), span()])
-        .prop_map(|(time_zone, operators, ttl)| book::Settings { time_zone, operators, ttl });
+    let settings =
+        (text(), proptest::collection::vec(target(), 0..3), [span(), span(), span(), span()], span())
+            .prop_map(|(time_zone, operators, ttl, resolve_timeout)| book::Settings {
+                time_zone,
+                operators,
+                ttl,
+                resolve_timeout,
+            });
     let settings = prop_oneof![Just(book::Settings::default()), settings];
     (people, policy(), template(), routes, access(), settings, names(&["anna", "7"])).prop_map(
         |((anna, number, title), policy, template, mut routes, (token, user), settings, members)| {
@@ -421,11 +513,14 @@ fn directory() -> impl Strategy<Value = book::Directory> {
                 members: members.into_iter().collect(),
                 policy: None,
             };
+            let (schedule, calendar) = on_call(&title);
             book::Directory {
                 settings,
                 departments: BTreeMap::from([(name("plant"), book::Department { title })]),
                 recipients: BTreeMap::from([(name("anna"), anna), (name("7"), number)]),
                 groups: BTreeMap::from([(name("pümpe.1"), group)]),
+                schedules: BTreeMap::from([(name("nights"), schedule)]),
+                calendars: BTreeMap::from([(name("holidays"), calendar)]),
                 policies: BTreeMap::from([(name("night.shift"), policy)]),
                 templates: BTreeMap::from([(name("mail-short"), template)]),
                 routes,

@@ -2,6 +2,7 @@
 
 use super::form;
 use super::moment;
+use super::schedules;
 use base::time::Human;
 use base::{Name, Wall};
 use dispatch::directory as book;
@@ -22,6 +23,8 @@ impl From<&book::Directory> for form::Document {
             }),
             recipients: table(&directory.recipients, recipient),
             groups: table(&directory.groups, group),
+            schedules: table(&directory.schedules, |it| schedules::form(&it.rules)),
+            calendars: table(&directory.calendars, |it| schedules::form(&it.rules)),
             policies: table(&directory.policies, policy),
             templates: table(&directory.templates, template),
             routes: directory.routes.iter().map(route).collect(),
@@ -43,6 +46,7 @@ fn settings(settings: &book::Settings) -> form::Settings {
             high: differing(high, usual[2]),
             critical: differing(critical, usual[3]),
         }),
+        resolve_timeout: differing(settings.resolve_timeout, book::Settings::default().resolve_timeout),
     }
 }
 
@@ -128,6 +132,8 @@ fn route(route: &book::Route) -> form::Route {
         severity: (route.severity != book::Severity::Info).then(|| route.severity.word().to_owned()),
         labels: route.labels.iter().map(matcher).collect(),
         windows: route.windows.iter().map(|it| window(*it)).collect(),
+        calendars: names(&route.calendars),
+        except_calendars: names(&route.except_calendars),
         to: targets(&route.to),
         policy: name(route.policy.as_ref()),
         templates: names(&route.templates),

@@ -6,14 +6,16 @@ use dispatch::directory::{
     Unsent,
 };
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, BoundStep, Cause, Claim, Code, Comment, Concluded, Conduct, Content, Duty,
-    End, Entry, Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
+    Concluded, Conduct, Content, Duty, End, Entry, Fired, Origin, Outcome, Person, Purpose, Reach, Record,
+    Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use ownership::{Condition, Member, Role};
-use proptest::collection::{btree_map, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,17 +59,43 @@ fn address() -> impl Strategy<Value = Address> {
     (name(), text()).prop_map(|(channel, value)| Address { channel, value })
 }
 
+fn origin() -> impl Strategy<Value = Arc<Origin>> {
+    (btree_map(text(), text(), 0..4), text(), any::<i64>()).prop_map(|(annotations, generator, starts)| {
+        Arc::new(Origin { annotations, generator, starts: Wall(starts) })
+    })
+}
+
+fn silence() -> impl Strategy<Value = Record> {
+    let texts = select(vec!["{}", r#"{a="b"}"#, r#"{a!="\"\n\\",b=~"x|y",c!~".+"}"#]);
+    (texts, wall(), wall(), actor(), text(), text()).prop_map(
+        |(matchers, from, until, by, author, comment)| {
+            let matchers = matchers.parse().expect("matchers");
+            Record::Silence(Arc::new(Silence { matchers, from, until, by, author, comment }))
+        },
+    )
+}
+
 fn content() -> impl Strategy<Value = Arc<Content>> {
-    (select(Severity::ALL.to_vec()), text(), text(), btree_map(text(), text(), 0..4)).prop_map(
-        |(severity, summary, details, labels)| Arc::new(Content { severity, summary, details, labels }),
+    let labels = btree_map(text(), text(), 0..4);
+    (select(Severity::ALL.to_vec()), text(), text(), labels, of(origin())).prop_map(
+        |(severity, summary, details, labels, origin)| {
+            Arc::new(Content { severity, summary, details, labels, origin })
+        },
     )
 }
 
 fn alert() -> impl Strategy<Value = Alert> {
-    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>());
+    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), shifts());
     let code = (proptest::char::range('A', 'Z'), any::<u32>());
     (name(), of((text(), digest())), of(digest()), content(), code, bound).prop_map(
-        |(source, key, fingerprint, content, (letter, number), (route, roster, ttl, escalates, system))| {
+        |(
+            source,
+            key,
+            fingerprint,
+            content,
+            (letter, number),
+            (route, roster, ttl, escalates, system, on_call),
+        )| {
             Alert {
                 source,
                 key,
@@ -79,9 +107,15 @@ fn alert() -> impl Strategy<Value = Alert> {
                 ttl,
                 escalates,
                 system,
+                on_call,
             }
         },
     )
+}
+
+fn shifts() -> impl Strategy<Value = BTreeSet<Shift>> {
+    let shift = (name(), vec(name(), 0..3), text());
+    btree_set(shift.prop_map(|(schedule, who, because)| Shift { schedule, who, because }), 0..3)
 }
 
 fn target() -> impl Strategy<Value = Target> {
@@ -148,8 +182,11 @@ fn person() -> impl Strategy<Value = Person> {
 
 fn roster() -> impl Strategy<Value = Roster> {
     let reach = (any::<u32>(), any::<u8>()).prop_map(|(person, address)| Reach { person, address });
-    let steps =
-        vec((duration(), vec(reach, 0..4)).prop_map(|(after, reach)| BoundStep { after, reach }), 0..3);
+    let reach = vec(reach, 0..4);
+    let member = (name(), reach.clone()).prop_map(|(name, reach)| BoundMember { name, reach });
+    let bound = (name(), vec(member, 0..3)).prop_map(|(name, members)| BoundSchedule { name, members });
+    let step = (duration(), reach, vec(bound, 0..2));
+    let steps = vec(step.prop_map(|(after, reach, schedules)| BoundStep { after, reach, schedules }), 0..3);
     (digest(), name(), policy(), vec(name(), 0..2), vec(person(), 0..3), steps).prop_map(
         |(id, policy_name, policy, templates, people, steps)| Roster {
             id,
@@ -204,18 +241,18 @@ fn concluded() -> impl Strategy<Value = Concluded> {
 }
 
 fn about_an_alert() -> impl Strategy<Value = Record> {
-    let fired = (wall(), duration(), any::<bool>(), of(actor())).prop_map(|(at, late, empty, by)| Fired {
-        at,
-        late,
-        empty,
-        by,
-    });
+    let fired = (wall(), duration(), any::<bool>(), of(actor()), shifts())
+        .prop_map(|(at, late, empty, by, on_call)| Fired { at, late, empty, by, on_call });
     let ack = (wall(), of(name()), actor(), of(text()))
         .prop_map(|(at, recipient, by, comment)| Acknowledgement { at, recipient, by, comment });
     let comment = (wall(), actor(), text()).prop_map(|(at, by, text)| Comment { at, by, text });
     let end = (wall(), select(Why::ALL.to_vec()), actor()).prop_map(|(at, why, by)| End { at, why, by });
     prop_oneof![
-        (alert_id(), content()).prop_map(|(alert, content)| Record::Update { alert, content }),
+        (alert_id(), content(), any::<bool>()).prop_map(|(alert, content, silent)| Record::Update {
+            alert,
+            content,
+            silent
+        }),
         (alert_id(), step_key(), fired).prop_map(|(alert, step, fired)| Record::StepFired {
             alert,
             step,
@@ -254,6 +291,8 @@ fn of_the_node() -> impl Strategy<Value = Record> {
         alert().prop_map(|alert| Record::Accept(Arc::new(alert))),
         (actor(), text()).prop_map(|(by, reason)| Record::Pause { by, reason }),
         (vec((record_id(), wall()), 0..3), actor()).prop_map(|(pauses, by)| Record::Resume { pauses, by }),
+        silence(),
+        (record_id(), actor()).prop_map(|(silence, by)| Record::Unsilence { silence, by }),
         claim,
         directory,
         (name(), text(), text()).prop_map(|(provider, to, because)| Record::Provider {
@@ -294,7 +333,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         at = at + Duration::from_secs(1);
         Entry { at, record }
     };
-    node_samples().into_iter().chain(alert_samples()).map(stamp).collect()
+    node_samples().into_iter().chain(alert_samples()).chain(on_call_samples()).map(stamp).collect()
 }
 
 fn id(seq: u64) -> RecordId {
@@ -385,7 +424,11 @@ fn sample_roster() -> Roster {
             language: Some(named("de")),
             addresses: vec![address],
         }],
-        steps: vec![BoundStep { after: Duration::ZERO, reach: vec![Reach { person: 0, address: 0 }] }],
+        steps: vec![BoundStep {
+            after: Duration::ZERO,
+            reach: vec![Reach { person: 0, address: 0 }],
+            schedules: Vec::new(),
+        }],
     }
 }
 
@@ -399,6 +442,7 @@ fn sample_alert() -> Alert {
             summary: "Pumpe 3 steht \u{1f6a8}".into(),
             details: "line one\nline \"two\"".into(),
             labels: [("site".into(), "north".into())].into(),
+            origin: None,
         }),
         code: Code { letter: 'A', number: 12 },
         route: named("pumps"),
@@ -406,7 +450,34 @@ fn sample_alert() -> Alert {
         ttl: Duration::from_secs(86_400),
         escalates: true,
         system: false,
+        on_call: BTreeSet::new(),
     }
+}
+
+/// What records say of on-call schedules, where there are any.
+fn on_call_samples() -> Vec<Record> {
+    let nights = || named("nights");
+    let shift = |who: &[&str], because: &str| Shift {
+        schedule: nights(),
+        who: who.iter().map(|who| named(who)).collect(),
+        because: because.into(),
+    };
+    let mut roster = sample_roster();
+    let members = vec![BoundMember { name: named("anna"), reach: vec![Reach { person: 0, address: 0 }] }];
+    let schedules = vec![BoundSchedule { name: nights(), members }];
+    roster.steps = vec![BoundStep { after: Duration::ZERO, reach: Vec::new(), schedules }];
+    let on_call = [shift(&["anna"], "turn 2 of layers[0]")].into();
+    let accepted = Alert { on_call, ..sample_alert() };
+    let on_call =
+        [shift(&[], "no layer and no override has anybody"), shift(&["anna"], "overrides[0]")].into();
+    let at = Wall(1_795_165_209_000);
+    let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call };
+    let step = StepKey { round: 0, step: 1 };
+    vec![
+        Record::Roster(Arc::new(roster)),
+        Record::Accept(Arc::new(accepted)),
+        Record::StepFired { alert: AlertId(id(7)), step, fired },
+    ]
 }
 
 fn sample_sends() -> Vec<Send> {
@@ -436,11 +507,17 @@ fn alert_samples() -> Vec<Record> {
         Outcome::Unknown { why: "the connection was lost after DATA".into() },
     ];
     let concluded = |(at, outcome)| Concluded { notification: NotificationId(at), intent: id(9), outcome };
-    let fired = Fired { at, late: Duration::from_millis(1500), empty: true, by: Some(Actor::ourselves()) };
+    let fired = Fired {
+        at,
+        late: Duration::from_millis(1500),
+        empty: true,
+        by: Some(Actor::ourselves()),
+        on_call: BTreeSet::new(),
+    };
     vec![
         Record::Roster(Arc::new(sample_roster())),
         Record::Accept(Arc::new(sample_alert())),
-        Record::Update { alert, content: sample_alert().content },
+        Record::Update { alert, content: sample_alert().content, silent: false },
         Record::StepFired { alert, step: StepKey { round: 0, step: 1 }, fired },
         Record::Intent { alert, sends: sample_sends() },
         Record::Done { alert, outcomes: (1..).zip(outcomes).map(concluded).collect() },
@@ -458,5 +535,26 @@ fn alert_samples() -> Vec<Record> {
         Record::Closed { alert },
         Record::Delegate { alert, channel: named("sms"), epoch: 1, to: id(0).log },
         Record::Merged { alert, code: Code { letter: 'A', number: 7 }, into: AlertId(id(2)) },
+        Record::Silence(Arc::new(Silence {
+            matchers: r#"{alertname="Down",site=~"n.*"}"#.parse().expect("matchers"),
+            from: Wall(1_795_165_204_000),
+            until: Wall(1_795_168_804_000),
+            by: anna(),
+            author: "bea".into(),
+            comment: "works at the line".into(),
+        })),
+        Record::Unsilence { silence: id(4), by: anna() },
+        Record::Update {
+            alert,
+            content: Arc::new(Content {
+                origin: Some(Arc::new(Origin {
+                    annotations: [("summary".into(), "it is down".into())].into(),
+                    generator: "http://prometheus.x.test/graph".into(),
+                    starts: Wall(1_795_165_204_000),
+                })),
+                ..Content::clone(&sample_alert().content)
+            }),
+            silent: true,
+        },
     ]
 }

@@ -42,7 +42,7 @@ mod tests {
             .map(|entry| std::mem::discriminant(&entry.record))
             .map(|kind| format!("{kind:?}"))
             .collect();
-        assert_eq!(kinds.len(), 25);
+        assert_eq!(kinds.len(), 27);
     }
 
     proptest! {
@@ -132,6 +132,7 @@ fn labels_are_a_json_object_in_the_order_of_their_names() {
         summary: "x".into(),
         details: "".into(),
         labels: [label("b", "2"), label("a", "say \"hello\"")].into_iter().collect(),
+        origin: None,
     };
     assert_eq!(record::labels_to_json(&content), r#"{"a":"say \"hello\"","b":"2"}"#);
 }

@@ -2,9 +2,9 @@
 //! its last copy was lost with a disk.
 
 use super::{Invariant, Scene};
-use crate::history::Fact;
+use crate::history::{Fact, Known};
 use base::Name;
-use dispatch::record::Why;
+use dispatch::record::{Roster, Shift, StepKey, Why};
 use std::collections::BTreeSet;
 
 pub(super) struct Delivered;
@@ -35,9 +35,17 @@ impl Invariant for Delivered {
             let Some(roster) = history.roster(promise.alert) else {
                 return Some(format!("notice {client} was promised without a roster"));
             };
-            let first = roster.steps.first().into_iter().flat_map(|step| &step.reach);
-            let people: BTreeSet<Name> =
-                first.filter_map(|reach| roster.at(*reach)).map(|(person, _)| person.name.clone()).collect();
+            let Some(known) = history.alerts.get(&promise.alert) else { continue };
+            let people = first(roster, &known.alert.on_call);
+            // Twins that were accepted on both sides of a hand-over are one: the list of the one that stands counts.
+            let of_twin = |twin: &&Known| {
+                let roster = history.rosters.get(&twin.alert.roster);
+                roster.is_some_and(|roster| first(roster, &twin.alert.on_call).is_subset(told))
+            };
+            let mut twins = history.alerts.values().filter(|known| known.client == Some(*client));
+            if !known.alert.on_call.is_empty() && twins.any(|twin| of_twin(&twin)) {
+                continue;
+            }
             if !people.is_subset(told) {
                 let copies = promise.copies;
                 return Some(format!(
@@ -47,4 +55,10 @@ impl Invariant for Delivered {
         }
         None
     }
+}
+
+/// Whom the first step is for: whoever was on call when it was accepted, whatever the clock of who sends it says.
+fn first(roster: &Roster, on_call: &BTreeSet<Shift>) -> BTreeSet<Name> {
+    let told = roster.told(StepKey::default(), on_call);
+    told.iter().filter_map(|reach| roster.at(*reach)).map(|(person, _)| person.name.clone()).collect()
 }

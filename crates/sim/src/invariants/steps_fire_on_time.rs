@@ -8,6 +8,7 @@ use base::time::millis;
 use base::{AlertId, RecordId};
 use dispatch::record::{Fired, Record, StepKey};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What clocks that differ, and the way of a record, may make of it; besides the second below which lateness is
 /// not recorded.
@@ -57,10 +58,14 @@ impl OnTime {
         }
         let roster = scene.history.roster(alert)?;
         let policy = &roster.policy;
-        let after = if step.round == before.round {
-            roster.steps.get(usize::from(step.step))?.after
-        } else {
+        let accepted = &scene.history.alerts.get(&alert)?.alert;
+        let nobody = before == StepKey::default() && roster.told(before, &accepted.on_call).is_empty();
+        let after = if step.round != before.round {
             policy.repeat?.after
+        } else if nobody {
+            Duration::ZERO // The first step found nobody on call.
+        } else {
+            roster.steps.get(usize::from(step.step))?.after
         };
         let follows = step.step == before.step + 1 && step.round == before.round
             || step.round == before.round + 1

@@ -96,6 +96,22 @@ fn commands_are_understood() {
 }
 
 #[test]
+fn commands_about_schedules_are_understood() {
+    for line in [
+        "on-call",
+        "on-call nights --at 2026-12-24T22:00:00Z",
+        "schedule shifts nights --from 2026-12-01T00:00:00Z",
+        "schedule ical nights",
+        "schedule override add nights --who carl,dora --until 4h --instead-of anna",
+        "schedule override remove nights 0 --yes",
+        "schedules set nights --file nights.toml",
+        "calendars list",
+    ] {
+        parsed(line).unwrap_or_else(|kind| panic!("{line}: {kind}"));
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     for (line, kind) in [
         ("", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),

@@ -165,6 +165,11 @@ impl Site {
         node.wait().expect("it was asked to end")
     }
 
+    /// The admin's.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.node.as_ref().expect("the node runs").id()
     }

@@ -44,11 +44,18 @@ impl<'a> Check<'a> {
             severity: severity.unwrap_or(Severity::Info),
             labels: self.matchers(&place.key("labels"), &form.labels),
             windows: self.windows(&place.key("windows"), &form.windows),
+            calendars: self.calendars(&place.key("calendars"), &form.calendars),
+            except_calendars: self.calendars(&place.key("except_calendars"), &form.except_calendars),
             to: self.targets(&place.key("to"), &form.to),
             policy: self.reference_at(place, "policy", Section::Policies, form.policy.as_deref()),
             templates: self.route_templates(&place.key("templates"), &form.templates),
             ttl,
         }
+    }
+
+    fn calendars(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Name> {
+        let each = texts.iter().enumerate();
+        each.filter_map(|(at, text)| self.reference(&place.at(at), Section::Calendars, text)).collect()
     }
 
     fn matchers(&mut self, place: &Place<'_>, forms: &[form::Matcher]) -> Vec<Matcher> {

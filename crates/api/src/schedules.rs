@@ -1,0 +1,241 @@
+//! Who is on call, was and will be: answers for an instant, shifts for a span, and a calendar to subscribe to.
+//!
+//! Read from the directory in force and computed here: nothing of it is stored, and what is past is told by the
+//! schedule as it stands now. Whom an alert did reach, and why, is in the alert's steps and in the trail.
+
+use crate::auth::{Allowed, Read};
+use crate::directory::aside;
+use crate::nearest::{quoted, suggestion};
+use crate::problem::{Kind, Rejection};
+use crate::read::{Path, Query as Asked};
+use crate::{Server, Shared, moment};
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use base::Name;
+use jiff::{SignedDuration, Timestamp};
+use schedule::{Book, Shift, Timeline, ical};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Shifts in one answer.
+const SHIFTS_MAX: usize = 1000;
+/// How long a list of shifts goes on, if the request does not say.
+const LISTED: SignedDuration = SignedDuration::from_hours(28 * 24);
+/// How much of the past a calendar has.
+const CALENDAR_PAST: SignedDuration = SignedDuration::from_hours(31 * 24);
+/// How much of the future a calendar has.
+const CALENDAR_AHEAD: SignedDuration = SignedDuration::from_hours(184 * 24);
+
+/// When.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AtQuery {
+    /// The moment, as in RFC 3339; now if absent.
+    at: Option<String>,
+}
+
+/// From when until when.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpanQuery {
+    /// As in RFC 3339; now if absent.
+    from: Option<String>,
+    /// As in RFC 3339; four weeks after `from` if absent.
+    to: Option<String>,
+}
+
+/// Who is on call in each schedule.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SchedulesBody {
+    /// One for each schedule, by name.
+    schedules: Vec<OnCallBody>,
+}
+
+/// Who is on call.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OnCall)]
+pub(crate) struct OnCallBody {
+    /// The schedule.
+    schedule: String,
+    /// At this moment.
+    at: String,
+    /// Recipients and groups; empty if nobody is on call.
+    who: Vec<String>,
+    /// Until when nothing of this changes; none if that is more than ten years away.
+    until: Option<String>,
+    /// Why they are, such as `turn 2 of nights` or `overrides[0]`.
+    because: String,
+}
+
+/// The shifts of a schedule.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Shifts)]
+pub(crate) struct ShiftsBody {
+    /// The schedule.
+    schedule: String,
+    /// One after the other; at most a thousand.
+    shifts: Vec<ShiftBody>,
+    /// There are more in that span: ask again from the end of the last one.
+    truncated: bool,
+}
+
+/// A time during which the same people are on call for the same reason.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Shift)]
+pub(crate) struct ShiftBody {
+    /// Its first moment.
+    from: String,
+    /// The first moment after it.
+    to: String,
+    /// Recipients and groups; empty if nobody is on call.
+    who: Vec<String>,
+    /// Why they are.
+    because: String,
+}
+
+/// Tells who is on call now in each schedule.
+#[utoipa::path(get, operation_id = "list_schedules", path = "/api/v1/schedules", tag = "schedules", params(AtQuery),
+    responses((status = 200, body = SchedulesBody, description = "Every schedule"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn list(
+    State(shared): Server,
+    _: Allowed<Read>,
+    Asked(query): Asked<AtQuery>,
+) -> Result<Json<SchedulesBody>, Rejection> {
+    let at = instant("at", query.at.as_deref())?.unwrap_or_else(Timestamp::now);
+    let found = computed(&shared, move |book| {
+        let all = book.schedules().filter_map(|name| on_call(book, name.as_str(), at));
+        Ok(SchedulesBody { schedules: all.collect() })
+    });
+    found.await.map(Json)
+}
+
+/// Tells who is on call in a schedule at a moment.
+#[utoipa::path(get, operation_id = "show_on_call", path = "/api/v1/schedules/{name}/on-call", tag = "schedules",
+    params(AtQuery, ("name" = String, Path, description = "The schedule")),
+    responses((status = 200, body = OnCallBody, description = "Who, until when, and why"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn one(
+    State(shared): Server,
+    _: Allowed<Read>,
+    Path(name): Path<String>,
+    Asked(query): Asked<AtQuery>,
+) -> Result<Json<OnCallBody>, Rejection> {
+    let at = instant("at", query.at.as_deref())?.unwrap_or_else(Timestamp::now);
+    let found = computed(&shared, move |book| on_call(book, &name, at).ok_or_else(|| unknown(book, &name)));
+    found.await.map(Json)
+}
+
+/// Lists who is on call from when until when, without gaps.
+#[utoipa::path(get, operation_id = "list_shifts", path = "/api/v1/schedules/{name}/shifts", tag = "schedules",
+    params(SpanQuery, ("name" = String, Path, description = "The schedule")),
+    responses((status = 200, body = ShiftsBody, description = "The shifts of that span"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn shifts(
+    State(shared): Server,
+    _: Allowed<Read>,
+    Path(name): Path<String>,
+    Asked(query): Asked<SpanQuery>,
+) -> Result<Json<ShiftsBody>, Rejection> {
+    let from = instant("from", query.from.as_deref())?.unwrap_or_else(Timestamp::now);
+    let to = instant("to", query.to.as_deref())?.unwrap_or_else(|| later(from, LISTED));
+    if to <= from {
+        return Err(Rejection::at(Kind::Invalid, "to", "it must be after from"));
+    }
+    let found = computed(&shared, move |book| {
+        let schedule = book.schedule(&name).ok_or_else(|| unknown(book, &name))?;
+        let mut shifts: Vec<ShiftBody> =
+            schedule.shifts(from, to).take(SHIFTS_MAX + 1).map(|it| shift(&it)).collect();
+        let truncated = shifts.len() > SHIFTS_MAX;
+        shifts.truncate(SHIFTS_MAX);
+        Ok(ShiftsBody { schedule: name, shifts, truncated })
+    });
+    found.await.map(Json)
+}
+
+/// Gives the shifts of a schedule as an iCalendar document, to subscribe to.
+#[utoipa::path(get, operation_id = "show_calendar", path = "/api/v1/schedules/{name}/calendar.ics", tag = "schedules",
+    params(("name" = String, Path, description = "The schedule")),
+    responses((status = 200, content_type = "text/calendar", body = String, description = "The last month and the next six, after RFC 5545"),
+        (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
+pub(crate) async fn calendar(
+    State(shared): Server,
+    _: Allowed<Read>,
+    Path(name): Path<String>,
+) -> Result<impl IntoResponse, Rejection> {
+    let now = Timestamp::now();
+    let found = computed(&shared, move |book| {
+        let schedule = book.schedule(&name).ok_or_else(|| unknown(book, &name))?;
+        let shifts = schedule.whole_shifts(later(now, -CALENDAR_PAST), later(now, CALENDAR_AHEAD));
+        Ok(ical::ical(&name, &shifts, now))
+    });
+    Ok(([(CONTENT_TYPE, "text/calendar; charset=utf-8")], found.await?))
+}
+
+/// Computes with the schedules of the directory in force, where that holds nobody up.
+async fn computed<T: Send + 'static>(
+    shared: &Shared,
+    ask: impl FnOnce(&Book) -> Result<T, Rejection> + Send + 'static,
+) -> Result<T, Rejection> {
+    let directory = shared.edition().await?.directory;
+    aside(move || {
+        let book = record::document::schedule_book(&directory).read(jiff::tz::db());
+        let book = book.map_err(|problems| {
+            let why = problems.first().map(ToString::to_string).unwrap_or_default();
+            Rejection::new(Kind::Unavailable, format!("this node cannot read the schedules: {why}"))
+        })?;
+        ask(&book)
+    })
+    .await?
+}
+
+fn on_call(book: &Book, name: &str, at: Timestamp) -> Option<OnCallBody> {
+    let found = book.schedule(name)?.on_call(at);
+    Some(OnCallBody {
+        schedule: name.to_owned(),
+        at: written(at),
+        who: names(&found.who),
+        until: found.until.map(written),
+        because: found.because.to_string(),
+    })
+}
+
+fn shift(shift: &Shift) -> ShiftBody {
+    ShiftBody {
+        from: written(shift.from),
+        to: written(shift.to),
+        who: names(&shift.who),
+        because: shift.because.to_string(),
+    }
+}
+
+fn names(names: &[Name]) -> Vec<String> {
+    names.iter().map(Name::to_string).collect()
+}
+
+fn written(at: Timestamp) -> String {
+    moment::written(base::Wall(at.as_millisecond()))
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(at)
+}
+
+fn instant(parameter: &str, text: Option<&str>) -> Result<Option<Timestamp>, Rejection> {
+    let read = |text: &str| {
+        text.parse().map_err(|_| {
+            let detail = format!("{} is no moment such as 2026-03-01T12:00:00Z", quoted(text));
+            Rejection::at(Kind::Invalid, parameter, detail)
+        })
+    };
+    text.map(read).transpose()
+}
+
+fn unknown(book: &Book, name: &str) -> Rejection {
+    let hint = suggestion(name, book.schedules().map(Name::as_str));
+    Rejection::new(Kind::NotFound, format!("there is no schedule {}{hint}", quoted(name)))
+}
