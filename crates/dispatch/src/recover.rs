@@ -6,7 +6,7 @@ use crate::codes::Codes;
 use crate::delivery::Channel;
 use crate::directory::Mode;
 use crate::escalation::next_step;
-use crate::input::{Past, ProviderSpec};
+use crate::input::{Past, PastKey, ProviderSpec};
 use crate::keys::Keys;
 use crate::lane::Rank;
 use crate::mirror::Keepalive;
@@ -17,7 +17,7 @@ use crate::silence::{Hush, silent_spans};
 use crate::state::{Open, Sent, State};
 use crate::witness::Briefing;
 use crate::{Dispatch, Effect};
-use base::{AlertId, LogId, Name, Now};
+use base::{AlertId, LogId, Name, Now, Wall};
 use ownership::{Cluster, Rules};
 use selection::{Selection, Timing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -58,14 +58,9 @@ impl Dispatch {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Self {
-        let mut codes_past = past.codes;
-        let mut keys_past = past.keys;
-        // To who asks again nothing is promised that nobody may have any more.
-        keys_past.retain(|key| !state.lost.contains(&key.alert.0));
+        let (codes, keys) = (codes(&identity, &state, past.codes), keys(&state, past.keys, now));
         // What a boot of ours began to send may be among what is lost.
         let kept = |log: &LogId| log.node == identity.log.node && state.lost.is_empty();
-        let ours = state.open.values().filter(|open| open.alert.code.letter == identity.letter);
-        codes_past.extend(ours.map(|open| (open.at, open.alert.code.number)));
         let mut core = Self {
             me: identity.log,
             next: 0,
@@ -95,8 +90,8 @@ impl Dispatch {
             pause_alarm: None,
             marks: BTreeMap::new(),
             open_codes: BTreeMap::new(),
-            codes: Codes::new(identity.letter, &codes_past),
-            keys: Keys::new(&keys_past, now),
+            codes,
+            keys,
             bindings: BTreeMap::new(),
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
@@ -275,6 +270,19 @@ impl Dispatch {
         self.schedule(alert);
         self.set_lapse(alert);
     }
+}
+
+/// The codes that were given, those of the alerts that are still open among them.
+fn codes(identity: &Identity, state: &State, mut given: Vec<(Wall, u32)>) -> Codes {
+    let ours = state.open.values().filter(|open| open.alert.code.letter == identity.letter);
+    given.extend(ours.map(|open| (open.at, open.alert.code.number)));
+    Codes::new(identity.letter, &given)
+}
+
+/// The idempotency keys that still count: to who asks again nothing is promised that nobody may have any more.
+fn keys(state: &State, mut used: Vec<PastKey>, now: Now) -> Keys {
+    used.retain(|key| !state.lost.contains(&key.alert.0));
+    Keys::new(&used, now)
 }
 
 /// Everything that an alert's facts say is to be told, told or not.
