@@ -103,6 +103,20 @@ pub(crate) fn roster(directory: &Directory, binding: &Binding) -> Result<Roster,
     Ok(roster)
 }
 
+/// Whom a recipient or group of the directory tells, with the addresses that count if `channel` overrides them.
+pub(crate) fn people(directory: &Directory, name: &Name, channel: Option<&Name>) -> Vec<Person> {
+    let avoid = BTreeSet::new();
+    let mut people = People { directory, avoid: &avoid, index: BTreeMap::new(), people: Vec::new() };
+    let Ok(members) = people.members(&[Target::Named(name.clone())]) else { return Vec::new() };
+    let told = |person: u32| {
+        let reach = people.reach_of(person, channel);
+        let person = people.people.get(usize::try_from(person).ok()?)?;
+        let addresses = reach.iter().filter_map(|reach| person.addresses.get(usize::from(reach.address)));
+        Some(Person { addresses: addresses.cloned().collect(), ..person.clone() })
+    };
+    members.persons.into_iter().filter_map(told).filter(|person| !person.addresses.is_empty()).collect()
+}
+
 /// The policy of a binding: the one it names, else the one called `default`, else the built-in one.
 fn policy(directory: &Directory, binding: &Binding) -> Result<(Name, Policy), Refusal> {
     let default = constant("default");

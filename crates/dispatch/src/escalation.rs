@@ -93,6 +93,10 @@ impl Dispatch {
                 return false;
             };
             let on_call = self.shifts(&run.roster, step, run.system);
+            self.widen(alert, step, &on_call);
+            let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
+                return false;
+            };
             let empty = !tells_anybody(run, step, &on_call);
             let late = lateness(run.step_due, active);
             // An empty step takes no time: it is dated like the one before it.
@@ -127,6 +131,7 @@ impl Dispatch {
 
     /// Queues a fired step at every channel that it uses.
     pub(crate) fn fan_step(&mut self, alert: AlertId, step: StepKey) {
+        self.widen_fired(alert, step);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
         let Some(fired) = open.facts.fired.get(&step) else { return };
         let told = run.roster.told(step, &fired.on_call);

@@ -142,6 +142,8 @@ pub struct Dispatch {
     rosters_written: BTreeSet<Digest>,
     /// What schedules and calendars say, as the shell last said.
     almanac: Almanac,
+    /// The roster to which somebody on call was added last.
+    wider: Option<on_call::Wider>,
     disk_full: Option<Arc<str>>,
     /// Nothing further is handed out: the node is about to stop.
     draining: bool,

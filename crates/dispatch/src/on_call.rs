@@ -1,16 +1,17 @@
 //! Who is on call: chosen when a step fires, from what the shell handed in, and written down with the step.
 //!
-//! Whom a schedule names, and where they are reached, is bound at accept like everything else; only the choice
-//! among them is made at firing. It is a fact of the step, so that whoever adopts the alert goes on with the very
-//! list, whatever its own book and clock say. Nobody is left out in doubt: where a choice cannot be made, everybody
-//! whom the schedule could have named is told.
+//! Whom a schedule names, and where they are reached, is bound at accept like everything else; the choice among them
+//! is made at firing, and who joined the schedule in between is bound then. It is a fact of the step, so that whoever
+//! adopts the alert goes on with the very list, whatever its own book and clock say. Nobody is left out in doubt:
+//! where a choice cannot be made, everybody whom the schedule could have named is told.
 
-use crate::record::{BoundSchedule, Roster, Shift, StepKey};
-use crate::run::Run;
+use crate::record::{BoundSchedule, Joined, Roster, Shift, StepKey};
+use crate::run::{Index, Run};
 use crate::state::Open;
-use crate::{Dispatch, Effect, escalation};
+use crate::{Dispatch, Effect, bind, escalation};
 use base::{AlertId, Name, Now};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What the directory's schedules and calendars say at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,15 +22,27 @@ pub struct Almanac {
     pub calendars: BTreeSet<Name>,
 }
 
+/// The roster that was widened last: alerts of one kind, whose steps fire one after the other, share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Wider {
+    of: Arc<Roster>,
+    step: u16,
+    on_call: BTreeSet<Shift>,
+    roster: Arc<Roster>,
+    index: Arc<Index>,
+}
+
 impl Dispatch {
     /// The shifts that count for a step which fires now; none where the step names no schedule.
     pub(crate) fn shifts(&self, roster: &Roster, step: StepKey, system: bool) -> BTreeSet<Shift> {
-        let bound = roster.steps.get(usize::from(step.step));
-        let schedules = bound.into_iter().flat_map(|bound| &bound.schedules);
-        schedules.map(|schedule| self.shift(schedule, system)).collect()
+        let place = usize::from(step.step);
+        let schedules = roster.steps.get(place).into_iter().flat_map(|bound| &bound.schedules);
+        let by_policy = place.checked_sub(1).and_then(|place| roster.policy.steps.get(place));
+        let channel = by_policy.and_then(|step| step.channel.as_ref());
+        schedules.map(|schedule| self.shift(schedule, channel, system)).collect()
     }
 
-    fn shift(&self, schedule: &BoundSchedule, system: bool) -> Shift {
+    fn shift(&self, schedule: &BoundSchedule, channel: Option<&Name>, system: bool) -> Shift {
         let Some(shift) = self.almanac.on_call.get(&schedule.name) else {
             return everybody(schedule, "it is not known here who is on call");
         };
@@ -37,17 +50,57 @@ impl Dispatch {
             // Who is told of our own troubles is the last who can be.
             return if system { everybody(schedule, "nobody is on call") } else { shift.clone() };
         }
-        let reached = |name: &&Name| {
-            schedule.members.iter().any(|member| member.name == **name && !member.reach.is_empty())
-        };
-        let who: Vec<Name> = shift.who.iter().filter(reached).cloned().collect();
-        if who.is_empty() {
-            return everybody(
-                schedule,
-                "whoever is on call joined the schedule after the alert was accepted",
-            );
+        let (mut who, mut joined) = (Vec::new(), Vec::new());
+        for name in &shift.who {
+            if schedule.reaches(name) {
+                who.push(name.clone());
+                continue;
+            }
+            let people = bind::people(&self.state.edition.directory, name, channel);
+            if !people.is_empty() {
+                who.push(name.clone());
+                joined.push(Joined { name: name.clone(), people });
+            }
         }
-        Shift { who, ..shift.clone() }
+        if who.is_empty() {
+            return everybody(schedule, "whoever is on call has no address");
+        }
+        Shift { who, joined, ..shift.clone() }
+    }
+
+    /// Takes up in the roster of an alert who joined its schedules before it came to this step.
+    pub(crate) fn widen(&mut self, alert: AlertId, step: StepKey, on_call: &BTreeSet<Shift>) {
+        if on_call.iter().all(|shift| shift.joined.is_empty()) {
+            return;
+        }
+        let Some(run) = self.runs.get_mut(&alert) else { return };
+        let same = |wider: &&Wider| {
+            Arc::ptr_eq(&wider.of, &run.roster) && wider.step == step.step && wider.on_call == *on_call
+        };
+        let wider = match self.wider.as_ref().filter(same) {
+            Some(wider) => wider,
+            None => {
+                let Some(roster) = run.roster.with_joined(step, on_call) else { return };
+                self.wider.insert(Wider {
+                    of: Arc::clone(&run.roster),
+                    step: step.step,
+                    on_call: on_call.clone(),
+                    index: Arc::new(Index::new(&roster)),
+                    roster: Arc::new(roster),
+                })
+            }
+        };
+        (run.roster, run.index) = (Arc::clone(&wider.roster), Arc::clone(&wider.index));
+    }
+
+    /// The same for a step that fired.
+    pub(crate) fn widen_fired(&mut self, alert: AlertId, step: StepKey) {
+        let fired = self.state.open.get(&alert).and_then(|open| open.facts.fired.get(&step));
+        let Some(on_call) = fired.map(|fired| &fired.on_call).filter(|on_call| !on_call.is_empty()) else {
+            return;
+        };
+        let on_call = on_call.clone();
+        self.widen(alert, step, &on_call);
     }
 
     /// Tells the operators of an alert that reached nobody, because nobody was on call.
@@ -86,6 +139,7 @@ fn everybody(schedule: &BoundSchedule, why: &str) -> Shift {
         schedule: schedule.name.clone(),
         who: schedule.members.iter().map(|member| member.name.clone()).collect(),
         because: format!("{why}, so everybody in it is told").into(),
+        joined: Vec::new(),
     }
 }
 
@@ -103,7 +157,7 @@ mod tests {
 
     fn on_call(who: &str) -> Almanac {
         let who = vec![name(who)];
-        let shift = Shift { schedule: name("nights"), who, because: "turn 1".into() };
+        let shift = Shift { schedule: name("nights"), who, because: "turn 1".into(), joined: Vec::new() };
         Almanac { on_call: [(name("nights"), shift)].into(), ..Almanac::default() }
     }
 

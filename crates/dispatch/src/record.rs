@@ -413,7 +413,7 @@ pub struct Alert {
 }
 
 /// A recipient as bound.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Person {
     /// The recipient's name; `direct-1` and so on for an address outside the directory.
     pub name: Name,
@@ -462,6 +462,13 @@ pub struct BoundSchedule {
     pub members: Vec<BoundMember>,
 }
 
+impl BoundSchedule {
+    /// It knows where this one is told.
+    pub(crate) fn reaches(&self, name: &Name) -> bool {
+        self.members.iter().any(|member| member.name == *name && !member.reach.is_empty())
+    }
+}
+
 /// Somebody whom a schedule names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundMember {
@@ -480,6 +487,17 @@ pub struct Shift {
     pub who: Vec<Name>,
     /// Why they are, in words such as `turn 2 of nights`.
     pub because: Arc<str>,
+    /// Those of them whom the alert's roster does not know.
+    pub joined: Vec<Joined>,
+}
+
+/// Somebody on call who joined the schedule after the alert was accepted: bound when the step fires.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Joined {
+    /// A recipient or a group.
+    pub name: Name,
+    /// Whom that tells, at all of these addresses.
+    pub people: Vec<Person>,
 }
 
 impl fmt::Display for Shift {
@@ -533,6 +551,49 @@ impl Roster {
             }
         }
         Cow::Owned(told)
+    }
+
+    /// The same with those on call at a step who joined its schedules later; none if it knows them all. They come
+    /// after everybody else, so that each [`Reach`] stays what it was.
+    pub fn with_joined(&self, step: StepKey, on_call: &BTreeSet<Shift>) -> Option<Self> {
+        let at = usize::from(step.step);
+        let schedules = &self.steps.get(at)?.schedules;
+        let mut late: Vec<(usize, &Joined)> = Vec::new();
+        for (place, schedule) in schedules.iter().enumerate() {
+            let shifts = on_call.iter().filter(|shift| shift.schedule == schedule.name);
+            let joined = shifts.flat_map(|shift| &shift.joined);
+            late.extend(
+                joined.filter(|joined| !schedule.reaches(&joined.name)).map(|joined| (place, joined)),
+            );
+        }
+        if late.is_empty() {
+            return None;
+        }
+        let mut roster = self.clone();
+        for (place, joined) in late {
+            let reach = joined.people.iter().flat_map(|person| roster.take_up(person)).collect();
+            let schedule = roster.steps.get_mut(at).and_then(|step| step.schedules.get_mut(place))?;
+            schedule.members.push(BoundMember { name: joined.name.clone(), reach });
+        }
+        Some(roster)
+    }
+
+    /// Takes up a person, and says where they stand.
+    fn take_up(&mut self, person: &Person) -> Vec<Reach> {
+        let known = self.people.iter().position(|known| known.name == person.name);
+        let place = known.unwrap_or(self.people.len());
+        if known.is_none() {
+            self.people.push(Person { addresses: Vec::new(), ..person.clone() });
+        }
+        let (Some(known), Ok(index)) = (self.people.get_mut(place), u32::try_from(place)) else {
+            return Vec::new();
+        };
+        let new = person.addresses.iter().filter(|address| !known.addresses.contains(address));
+        let new: Vec<Address> = new.cloned().collect();
+        known.addresses.extend(new);
+        let places =
+            known.addresses.iter().zip(0u8..).filter(|(address, _)| person.addresses.contains(address));
+        places.map(|(_, address)| Reach { person: index, address }).collect()
     }
 
     /// The person of that name.

@@ -96,6 +96,7 @@ impl Dispatch {
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
             almanac: past.almanac,
+            wider: None,
             disk_full: None,
             draining: false,
             doubts: VecDeque::new(),
@@ -171,7 +172,6 @@ impl Dispatch {
         let index = self.index(&roster);
         let Some(open) = self.state.open.get(&alert) else { return };
         let owner = self.state.owner(alert);
-        let first = index.first(&roster, &open.alert.on_call);
         let run = Run {
             owner,
             turn: Turn::Theirs,
@@ -194,8 +194,8 @@ impl Dispatch {
             lapse_due: None,
             acked: BTreeSet::new(),
             acked_for_all: false,
-            missing: if roster.policy.mode == Mode::Recall { first.len() } else { 0 },
-            first,
+            missing: 0,
+            first: Arc::default(),
             in_flight: 0,
             retries: BTreeSet::new(),
             failed: 0,
@@ -205,11 +205,19 @@ impl Dispatch {
             roster,
         };
         let (bound, ended) = (Arc::clone(&open.alert), open.facts.end().is_some());
+        let steps: Vec<_> = open.facts.fired.keys().copied().collect();
         self.open_codes.insert(bound.code, alert);
         if !ended {
             self.list(alert, &bound);
         }
         self.runs.insert(alert, run);
+        for step in steps {
+            self.widen_fired(alert, step);
+        }
+        if let Some(run) = self.runs.get_mut(&alert) {
+            run.first = run.index.first(&run.roster, &run.bound.on_call);
+            run.missing = if run.mode() == Mode::Recall { run.first.len() } else { 0 };
+        }
         self.own(alert, owner);
         self.listen_again(now, alert);
     }

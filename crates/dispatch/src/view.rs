@@ -205,7 +205,8 @@ impl Dispatch {
         let due = run.step_due?;
         let (step, _) = next_step(open, run)?;
         let on_call = self.shifts(&run.roster, step, run.system);
-        let told = run.roster.told(step, &on_call);
+        let wider = run.roster.with_joined(step, &on_call);
+        let told = wider.as_ref().unwrap_or(&run.roster).told(step, &on_call);
         let people = told.chunk_by(|a, b| a.person == b.person).count();
         Some(NextStep { step, due_in: self.clock.mono(due).map(|at| at.since(now.mono)), people })
     }

@@ -206,8 +206,12 @@ fn accepted(number: u64) -> Arc<Alert> {
 
 /// Who was on call: to one writer somebody else than to the other, and nobody where nobody was asked for.
 fn shifts(writer: usize, number: u64) -> BTreeSet<Shift> {
-    let shift =
-        |who: &str| Shift { schedule: name("nights"), who: vec![name(who)], because: "turn 1".into() };
+    let shift = |who: &str| Shift {
+        schedule: name("nights"),
+        who: vec![name(who)],
+        because: "turn 1".into(),
+        joined: Vec::new(),
+    };
     match number % 3 {
         0 => BTreeSet::new(),
         1 => BTreeSet::from([shift("anna")]),

@@ -48,7 +48,7 @@ impl Rota {
             let moment = schedule.moment(at);
             changes.extend(moment.next);
             let because = moment.because.to_string().into();
-            let shift = Shift { schedule: name.clone(), who: moment.who, because };
+            let shift = Shift { schedule: name.clone(), who: moment.who, because, joined: Vec::new() };
             almanac.on_call.insert(name.clone(), shift);
         }
         for name in self.book.calendars() {

@@ -6,13 +6,13 @@
 
 use crate::document::{Document, Rules};
 use crate::membership::{ConductForm, DutyForm, MemberForm};
-use crate::roster::{AddressForm, RosterForm};
+use crate::roster::{AddressForm, PersonForm, RosterForm};
 use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Origin,
-    Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Joined,
+    Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use matcher::Matchers;
 use ownership::Condition;
@@ -394,6 +394,15 @@ mirror! {
         schedule: Text<Name>,
         who: Vec<Text<Name>>,
         because: Arc<str>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        joined: Vec<JoinedForm>,
+    }
+}
+
+mirror! {
+    JoinedForm of Joined {
+        name: Text<Name>,
+        people: Vec<PersonForm>,
     }
 }
 

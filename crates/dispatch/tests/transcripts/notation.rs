@@ -105,7 +105,7 @@ pub(crate) fn shift(words: &[&str]) -> Said<Shift> {
     };
     let who = if who == ["nobody"] { &[] } else { who };
     let who = who.iter().map(|word| name(word)).collect::<Said<_>>()?;
-    Ok(Shift { schedule: name(schedule)?, who, because: why.into() })
+    Ok(Shift { schedule: name(schedule)?, who, because: why.into(), joined: Vec::new() })
 }
 
 /// `policy standard basic, step 5m boss, step 10m again by voice, repeat 2 after 15m from 1, …`.

@@ -117,6 +117,8 @@ fn told(state: &State, alert: AlertId, step: StepKey) -> String {
     let Some(fired) = open.facts.fired.get(&step) else { return "nobody".into() };
     let acks = open.facts.acks.values();
     let acked: Vec<&Name> = acks.filter_map(|ack| ack.recipient.as_ref()).collect();
+    let wider = roster.with_joined(step, &fired.on_call);
+    let roster = wider.as_ref().unwrap_or(roster);
     let told = roster.told(step, &fired.on_call);
     let who = told.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name);
     let mut names: Vec<String> = who.filter(|name| !acked.contains(name)).map(Name::to_string).collect();

@@ -7,8 +7,8 @@ use dispatch::directory::{
 };
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
-    Concluded, Conduct, Content, Duty, End, Entry, Fired, Origin, Outcome, Person, Purpose, Reach, Record,
-    Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Concluded, Conduct, Content, Duty, End, Entry, Fired, Joined, Origin, Outcome, Person, Purpose, Reach,
+    Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -114,8 +114,10 @@ fn alert() -> impl Strategy<Value = Alert> {
 }
 
 fn shifts() -> impl Strategy<Value = BTreeSet<Shift>> {
-    let shift = (name(), vec(name(), 0..3), text());
-    btree_set(shift.prop_map(|(schedule, who, because)| Shift { schedule, who, because }), 0..3)
+    let joined = (name(), vec(person(), 0..2)).prop_map(|(name, people)| Joined { name, people });
+    let shift = (name(), vec(name(), 0..3), text(), vec(joined, 0..2));
+    let shift = shift.prop_map(|(schedule, who, because, joined)| Shift { schedule, who, because, joined });
+    btree_set(shift, 0..3)
 }
 
 fn target() -> impl Strategy<Value = Target> {
@@ -461,6 +463,7 @@ fn on_call_samples() -> Vec<Record> {
         schedule: nights(),
         who: who.iter().map(|who| named(who)).collect(),
         because: because.into(),
+        joined: Vec::new(),
     };
     let mut roster = sample_roster();
     let members = vec![BoundMember { name: named("anna"), reach: vec![Reach { person: 0, address: 0 }] }];
