@@ -155,6 +155,7 @@ impl Dispatch {
         if !run.twins.is_empty() {
             run.elsewhere = elsewhere(alert, open);
         }
+        self.set_lapse(alert);
     }
 
     /// Something was announced or concluded under the name of an alert that is part of another.
@@ -168,6 +169,7 @@ impl Dispatch {
             run.told |= sent.accepted();
             note_sent(&mut run.elsewhere, into, id, sent);
         }
+        self.set_lapse(into); // It counts as told now.
     }
 
     /// A peer's alert arrived that others became part of before it was seen, or that is part of another itself,

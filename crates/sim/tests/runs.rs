@@ -61,6 +61,12 @@ const PINNED: &[(&str, usize, u64, &str)] = &[
     ("crash", 3, 47, "a step of a node that was never heard was late without saying so"),
     ("crash", 3, 39, "a step that was heard of before its alert counted from the acceptance"),
     ("pause", 3, 1, "the late firing of a step at one node moved the next one back at all"),
+    (
+        "passive",
+        2,
+        215,
+        "an alert whose people its twin told after the two were one did not close when abandoned",
+    ),
     ("pause", 2, 7, "an alert whose people its twin had told never closed"),
     ("full", 3, 115, "the disk's word on one snapshot lowered the base that a later one had raised"),
     ("full", 2, 264, "a node that lost its disk repeated without a mark what only that disk knew"),
