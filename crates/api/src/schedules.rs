@@ -8,14 +8,15 @@ use crate::directory::aside;
 use crate::nearest::{quoted, suggestion};
 use crate::problem::{Kind, Rejection};
 use crate::read::{Path, Query as Asked};
-use crate::{Server, Shared, moment};
+use crate::{Server, Shared};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use base::Name;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use schedule::{Book, Shift, Timeline, ical};
+use schedule::{Book, Reference, Shift, Timeline, ical};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -33,7 +34,7 @@ const CALENDAR_AHEAD: SignedDuration = SignedDuration::from_hours(184 * 24);
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AtQuery {
-    /// The moment, as in RFC 3339; now if absent.
+    /// The moment, as in RFC 3339 or in the schedule's local time, such as `2026-12-24T12:00`; now if absent.
     at: Option<String>,
 }
 
@@ -42,9 +43,9 @@ pub(crate) struct AtQuery {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SpanQuery {
-    /// As in RFC 3339; now if absent.
+    /// As in RFC 3339 or in local time; now if absent.
     from: Option<String>,
-    /// As in RFC 3339; four weeks after `from` if absent.
+    /// As in RFC 3339 or in local time; four weeks after `from` if absent.
     to: Option<String>,
 }
 
@@ -106,10 +107,9 @@ pub(crate) async fn list(
     _: Allowed<Read>,
     Asked(query): Asked<AtQuery>,
 ) -> Result<Json<SchedulesBody>, Rejection> {
-    let at = instant("at", query.at.as_deref())?.unwrap_or_else(Timestamp::now);
     let found = computed(&shared, move |book| {
-        let all = book.schedules().filter_map(|name| on_call(book, name.as_str(), at));
-        Ok(SchedulesBody { schedules: all.collect() })
+        let all = book.schedules().filter_map(|name| on_call(book, name.as_str(), query.at.as_deref()));
+        Ok(SchedulesBody { schedules: all.collect::<Result<_, _>>()? })
     });
     found.await.map(Json)
 }
@@ -125,8 +125,9 @@ pub(crate) async fn one(
     Path(name): Path<String>,
     Asked(query): Asked<AtQuery>,
 ) -> Result<Json<OnCallBody>, Rejection> {
-    let at = instant("at", query.at.as_deref())?.unwrap_or_else(Timestamp::now);
-    let found = computed(&shared, move |book| on_call(book, &name, at).ok_or_else(|| unknown(book, &name)));
+    let found = computed(&shared, move |book| {
+        on_call(book, &name, query.at.as_deref()).unwrap_or_else(|| Err(unknown(book, &name)))
+    });
     found.await.map(Json)
 }
 
@@ -141,15 +142,16 @@ pub(crate) async fn shifts(
     Path(name): Path<String>,
     Asked(query): Asked<SpanQuery>,
 ) -> Result<Json<ShiftsBody>, Rejection> {
-    let from = instant("from", query.from.as_deref())?.unwrap_or_else(Timestamp::now);
-    let to = instant("to", query.to.as_deref())?.unwrap_or_else(|| later(from, LISTED));
-    if to <= from {
-        return Err(Rejection::at(Kind::Invalid, "to", "it must be after from"));
-    }
     let found = computed(&shared, move |book| {
         let schedule = book.schedule(&name).ok_or_else(|| unknown(book, &name))?;
+        let from = instant(&schedule, "from", query.from.as_deref())?.unwrap_or_else(Timestamp::now);
+        let to = instant(&schedule, "to", query.to.as_deref())?.unwrap_or_else(|| later(from, LISTED));
+        if to <= from {
+            return Err(Rejection::at(Kind::Invalid, "to", "it must be after from"));
+        }
+        let zone = schedule.zone();
         let mut shifts: Vec<ShiftBody> =
-            schedule.shifts(from, to).take(SHIFTS_MAX + 1).map(|it| shift(&it)).collect();
+            schedule.shifts(from, to).take(SHIFTS_MAX + 1).map(|it| shift(&it, zone)).collect();
         let truncated = shifts.len() > SHIFTS_MAX;
         shifts.truncate(SHIFTS_MAX);
         Ok(ShiftsBody { schedule: name, shifts, truncated })
@@ -193,21 +195,27 @@ async fn computed<T: Send + 'static>(
     .await?
 }
 
-fn on_call(book: &Book, name: &str, at: Timestamp) -> Option<OnCallBody> {
-    let found = book.schedule(name)?.on_call(at);
-    Some(OnCallBody {
-        schedule: name.to_owned(),
-        at: written(at),
-        who: names(&found.who),
-        until: found.until.map(written),
-        because: found.because.to_string(),
-    })
+/// Who is on call in a schedule; none if there is no such schedule.
+fn on_call(book: &Book, name: &str, at: Option<&str>) -> Option<Result<OnCallBody, Rejection>> {
+    let schedule = book.schedule(name)?;
+    let zone = schedule.zone();
+    let body = |at: Timestamp| {
+        let found = schedule.on_call(at);
+        OnCallBody {
+            schedule: name.to_owned(),
+            at: written(at, zone),
+            who: names(&found.who),
+            until: found.until.map(|until| written(until, zone)),
+            because: found.because.to_string(),
+        }
+    };
+    Some(instant(&schedule, "at", at).map(|at| body(at.unwrap_or_else(Timestamp::now))))
 }
 
-fn shift(shift: &Shift) -> ShiftBody {
+fn shift(shift: &Shift, zone: &TimeZone) -> ShiftBody {
     ShiftBody {
-        from: written(shift.from),
-        to: written(shift.to),
+        from: written(shift.from, zone),
+        to: written(shift.to, zone),
         who: names(&shift.who),
         because: shift.because.to_string(),
     }
@@ -217,21 +225,21 @@ fn names(names: &[Name]) -> Vec<String> {
     names.iter().map(Name::to_string).collect()
 }
 
-fn written(at: Timestamp) -> String {
-    moment::written(base::Wall(at.as_millisecond()))
+/// As in RFC 3339, as clocks in `zone` show it.
+fn written(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(at)
 }
 
-fn instant(parameter: &str, text: Option<&str>) -> Result<Option<Timestamp>, Rejection> {
-    let read = |text: &str| {
-        text.parse().map_err(|_| {
-            let detail = format!("{} is no moment such as 2026-03-01T12:00:00Z", quoted(text));
-            Rejection::at(Kind::Invalid, parameter, detail)
-        })
-    };
+fn instant(
+    schedule: &Reference<'_>,
+    parameter: &str,
+    text: Option<&str>,
+) -> Result<Option<Timestamp>, Rejection> {
+    let read = |text| schedule.moment_named(text).map_err(|why| Rejection::at(Kind::Invalid, parameter, why));
     text.map(read).transpose()
 }
 

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use base::Name;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::calendar::Calendar;
 use crate::layer::earlier;
+use crate::parse;
 use crate::schedule::{Schedule, add};
 use crate::timeline::{Moment, Timeline};
 
@@ -50,6 +52,19 @@ pub struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
+    /// The zone of its local times.
+    pub fn zone(&self) -> &'a TimeZone {
+        &self.schedule.zone
+    }
+
+    /// The moment that a text names: as in RFC 3339 with its offset, or in local time, such as `2026-12-24T12:00`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn moment_named(&self, text: &str) -> Result<Timestamp, String> {
+        parse::moment(text, &self.schedule.zone)
+    }
+
     /// The schedules among `names`. The book has no cycles, so that this comes to an end.
     fn referred<'n>(
         &self,

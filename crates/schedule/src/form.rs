@@ -104,7 +104,7 @@ pub struct Window {
 pub struct Override {
     /// Who: recipients, groups, or schedules of the same book.
     pub who: Vec<String>,
-    /// From when, as in RFC 3339 with its offset, such as `2026-03-29T02:30:00+02:00`.
+    /// From when: in local time, such as `2026-12-24T12:00`, or as in RFC 3339 with its offset.
     pub from: String,
     /// Until when, likewise.
     pub until: String,

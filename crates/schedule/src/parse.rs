@@ -7,6 +7,7 @@ mod agree;
 mod text;
 
 use base::Name;
+use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::book::Book;
@@ -28,6 +29,11 @@ pub(crate) fn alone<T>(read: impl FnOnce(&mut Problems) -> Option<T>) -> Result<
     let mut problems = Problems::default();
     let value = read(&mut problems);
     value.filter(|_| problems.0.is_empty()).ok_or(problems.0)
+}
+
+/// A moment, in the local time of `zone` unless it says its offset.
+pub(crate) fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    text::instant(text, zone)
 }
 
 /// A book, with what its entries say about each other.
@@ -73,7 +79,8 @@ pub(crate) fn schedule(
     let entries = form.overrides.iter().enumerate();
     let overrides: Vec<(usize, Override)> = entries
         .filter_map(|(index, entry)| {
-            Some((index, overriding(entry, &format!("{place}[{index}]"), problems)?))
+            let at = format!("{place}[{index}]");
+            Some((index, overriding(entry, zone.as_ref(), &at, problems)?))
         })
         .collect();
     agree::overrides(&overrides, &place, problems);
@@ -201,10 +208,17 @@ fn window(form: &form::Window, at: &str, problems: &mut Problems) -> Option<Wind
     Some(Window { days, from: from?, until: until? })
 }
 
-fn overriding(form: &form::Override, at: &str, problems: &mut Problems) -> Option<Override> {
+fn overriding(
+    form: &form::Override,
+    zone: Option<&TimeZone>,
+    at: &str,
+    problems: &mut Problems,
+) -> Option<Override> {
+    // Without a zone there is no schedule; what else is wrong is told all the same.
+    let zone = &zone.cloned().unwrap_or(TimeZone::UTC);
     let who = people(&form.who, &format!("{at}.who"), problems);
-    let from = problems.take(&format!("{at}.from"), text::instant(&form.from));
-    let until = problems.take(&format!("{at}.until"), text::instant(&form.until));
+    let from = problems.take(&format!("{at}.from"), text::instant(&form.from, zone));
+    let until = problems.take(&format!("{at}.until"), text::instant(&form.until, zone));
     let instead_of = match form.instead_of.as_deref() {
         None => None,
         Some(name) => Some(problems.take(&format!("{at}.instead_of"), text::name(name))?),

@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 pub(crate) struct OnCall {
     /// Only this schedule
     pub(crate) schedule: Option<String>,
-    /// Another moment than now, such as 2026-12-24T22:00:00Z
+    /// Another moment than now, in the schedule's local time, such as 2026-12-24T22:00, or as in
+    /// RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 }
@@ -19,11 +20,11 @@ pub(crate) struct OnCall {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScheduleAction {
     /// List who is on call from when until when
-    #[command(after_help = "Example:\n  steadfast schedule shifts nights --from 2026-12-01T00:00:00Z")]
+    #[command(after_help = "Example:\n  steadfast schedule shifts nights --from 2026-12-01T00:00")]
     Shifts {
         /// The schedule
         schedule: String,
-        /// From when [default: now]
+        /// From when, in the schedule's local time or as in RFC 3339 [default: now]
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
         /// Until when [default: four weeks later]
@@ -46,17 +47,17 @@ pub(crate) enum OverrideAction {
     /// Put people in place of those whose turn it is
     #[command(after_help = "Examples:\n  steadfast schedule override add nights --who carl --until 4h\n  \
                             steadfast schedule override add nights --who carl --instead-of anna \
-                            --from 2026-12-24T12:00:00+01:00 --until 2026-12-27T12:00:00+01:00")]
+                            --from 2026-12-24T12:00 --until 2026-12-27T12:00")]
     Add {
         /// The schedule
         schedule: String,
         /// Who: recipients, groups or schedules, with commas
         #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
         who: Vec<String>,
-        /// From when, as in RFC 3339 [default: now]
+        /// From when, in the schedule's local time or as in RFC 3339 [default: now]
         #[arg(long, value_name = "TIME")]
         from: Option<String>,
-        /// Until when, as in RFC 3339, or for how long from now
+        /// Until when, likewise, or for how long from now
         #[arg(long, value_name = "TIME")]
         until: String,
         /// In whose place [default: everybody's]

@@ -59,12 +59,21 @@ pub(crate) async fn on_call(client: &Client, out: &mut Output, args: &OnCall) ->
     let rows: Vec<_> = found
         .iter()
         .map(|it| {
-            let until = it.until.as_deref().unwrap_or("");
+            let until = it.until.as_deref().map(shown).unwrap_or_default();
             vec![plain(&it.schedule), plain(people(&it.who)), plain(until), plain(&it.because)]
         })
         .collect();
     let text = out.table(&["SCHEDULE", "ON CALL", "UNTIL", "BECAUSE"], &rows);
     out.data(&text)
+}
+
+/// `2026-11-21T09:00:00+01:00` as people read it: `2026-11-21 09:00 +01:00`.
+fn shown(moment: &str) -> String {
+    let parts = moment.split_once('T').and_then(|(day, rest)| Some((day, rest.split_at_checked(8)?)));
+    parts.map_or_else(
+        || moment.to_owned(),
+        |(day, (time, offset))| format!("{day} {} {offset}", time.strip_suffix(":00").unwrap_or(time)),
+    )
 }
 
 fn people(who: &[String]) -> String {
@@ -85,7 +94,7 @@ pub(crate) async fn schedule(client: &Client, out: &mut Output, action: &Schedul
         }
         ScheduleAction::Override(OverrideAction::Add { schedule, who, from, until, instead_of }) => {
             let from = from.clone().map_or_else(|| expiry("0s"), Ok)?;
-            let mut entry = json!({ "who": who, "from": from, "until": expiry(until)? });
+            let mut entry = json!({ "who": who, "from": from, "until": moment(until)? });
             if let Some(name) = instead_of {
                 entry["instead_of"] = json!(name);
             }
@@ -113,6 +122,11 @@ pub(crate) async fn schedule(client: &Client, out: &mut Output, action: &Schedul
     }
 }
 
+/// A local time of the schedule as it is, else a moment or how long from now.
+fn moment(text: &str) -> Outcome<String> {
+    if text.parse::<jiff::civil::DateTime>().is_ok() { Ok(text.to_owned()) } else { expiry(text) }
+}
+
 fn plainly(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -126,7 +140,9 @@ async fn shifts(client: &Client, out: &mut Output, ask: Ask) -> Outcome {
     let rows: Vec<_> = found
         .shifts
         .iter()
-        .map(|it| vec![plain(&it.from), plain(&it.to), plain(people(&it.who)), plain(&it.because)])
+        .map(|it| {
+            vec![plain(shown(&it.from)), plain(shown(&it.to)), plain(people(&it.who)), plain(&it.because)]
+        })
         .collect();
     let text = out.table(&["FROM", "TO", "ON CALL", "BECAUSE"], &rows);
     out.data(&text)?;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
+use crate::civil::reached;
 use crate::limits::{YEAR_MAX, YEAR_MIN};
 
 /// A name of the directory.
@@ -47,13 +48,13 @@ pub(super) fn day(text: &str) -> Result<Date, String> {
     in_range(found.year()).map(|()| found)
 }
 
-/// An instant with its offset.
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    let found = text.parse::<Timestamp>();
+/// An instant: with its offset, or a local time of `zone`.
+pub(super) fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    let found = text.parse::<Timestamp>().or_else(|_| local(text).map(|local| reached(zone, local)));
     let found = found.map_err(|_| {
-        format!("{text:?} is not an instant with its offset from UTC, such as 2026-01-05T09:00:00+01:00")
+        format!("{text:?} is no moment such as 2026-01-05T09:00, in local time, or 2026-01-05T09:00:00+01:00")
     })?;
-    in_range(TimeZone::UTC.to_datetime(found).year()).map(|()| found)
+    in_range(zone.to_datetime(found).year()).map(|()| found)
 }
 
 fn in_range(year: i16) -> Result<(), String> {

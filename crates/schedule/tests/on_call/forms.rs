@@ -143,11 +143,11 @@ fn an_override_needs_time_and_somebody_to_replace() {
         &overridden(&[("cy", 1, 5, "ana")]),
         &["overrides[0].instead_of: \"ana\" has no turn in any layer; did you mean \"anna\"?"],
     );
-    let local = overridden(&[("cy", 1, 5, "")]).replace("2026-03-01T00:00:00Z", "2026-03-01T00:00");
+    let local = overridden(&[("cy", 1, 5, "")]).replace("2026-03-01T00:00:00Z", "2026-03-01 00:00");
     check(
         &local,
         &[
-            "overrides[0].from: \"2026-03-01T00:00\" is not an instant with its offset from UTC, such as 2026-01-05T09:00:00+01:00",
+            "overrides[0].from: \"2026-03-01 00:00\" is no moment such as 2026-01-05T09:00, in local time, or 2026-01-05T09:00:00+01:00",
         ],
     );
 }

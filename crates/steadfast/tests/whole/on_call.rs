@@ -70,6 +70,12 @@ fn a_step_tells_whoever_is_on_call_when_it_fires_and_a_restart_forgets_nothing_o
     assert!(done(&site, &["on-call"]).contains("anna"));
     let shifts = done(&site, &["schedule", "shifts", "nights"]);
     assert!(shifts.contains("turn 1 of layers[1]"), "{shifts}");
+
+    // Without an offset times are local ones of the schedule, here and there.
+    let christmas = ["--from", "2040-12-24T12:00", "--until", "2040-12-25T12:00"];
+    done(&site, &[&["schedule", "override", "add", "nights", "--who", "ben"][..], &christmas].concat());
+    let then = done(&site, &["on-call", "nights", "--at", "2040-12-25T11:59"]);
+    assert!(then.contains("ben") && then.contains("2040-12-25 12:00 +01:00"), "{then}");
 }
 
 #[test]
