@@ -87,6 +87,7 @@ impl Dispatch {
             version: Arc::clone(&identity.version),
             channels: BTreeMap::new(),
             providers: BTreeMap::new(),
+            bundles: crate::bundle::Bundles::default(),
             clock: ActiveClock::default(),
             hush: Hush::default(),
             steps_due: BTreeSet::new(),
@@ -98,6 +99,7 @@ impl Dispatch {
             codes: Codes::new(identity.letter, &codes_past),
             keys: Keys::new(&keys_past, now),
             bindings: BTreeMap::new(),
+            rules: crate::rulebook::Rulebook::default(),
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
             almanac: past.almanac,
@@ -176,7 +178,7 @@ impl Dispatch {
         let index = self.index(&roster);
         let Some(open) = self.state.open.get(&alert) else { return };
         let owner = self.state.owner(alert);
-        let first = index.first(&roster, &open.alert.on_call);
+        let first = index.first(&roster, &open.alert.on_call, &open.alert.withheld);
         let run = Run {
             owner,
             turn: Turn::Theirs,

@@ -140,6 +140,7 @@ impl Dispatch {
             && found
             && self.held.is_empty()
             && self.answers.is_empty()
+            && self.bundles.is_empty()
             && self.channels.values().all(|c| c.lane.is_empty())
     }
 
@@ -205,7 +206,8 @@ impl Dispatch {
         let due = run.step_due?;
         let (step, _) = next_step(open, run)?;
         let on_call = self.shifts(&run.roster, step, run.system);
-        let told = run.roster.told(step, &on_call);
+        let withheld = self.withheld(&run.roster, step, open.content(), run.system);
+        let told = run.roster.told(step, &on_call, &withheld);
         let people = told.chunk_by(|a, b| a.person == b.person).count();
         Some(NextStep { step, due_in: self.clock.mono(due).map(|at| at.since(now.mono)), people })
     }

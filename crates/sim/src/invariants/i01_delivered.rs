@@ -59,6 +59,6 @@ impl Invariant for Delivered {
 
 /// Whom the first step is for: whoever was on call when it was accepted, whatever the clock of who sends it says.
 fn first(roster: &Roster, on_call: &BTreeSet<Shift>) -> BTreeSet<Name> {
-    let told = roster.told(StepKey::default(), on_call);
+    let told = roster.told(StepKey::default(), on_call, &BTreeSet::new());
     told.iter().filter_map(|reach| roster.at(*reach)).map(|(person, _)| person.name.clone()).collect()
 }
