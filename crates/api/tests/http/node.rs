@@ -55,7 +55,7 @@ fn book() -> Directory {
             scopes: vec![scope.to_owned()],
             expires: None,
             refuse_solo: false,
-            severities: std::collections::BTreeMap::new(),
+            severities: BTreeMap::new(),
         };
         document.tokens.insert(scope.to_owned(), token);
     }
