@@ -316,6 +316,7 @@ pub(crate) async fn make_token(
         scopes: form.scopes.clone(),
         expires: form.expires.clone(),
         refuse_solo: false,
+        severities: BTreeMap::new(),
     };
     change(&shared, &caller.actor, &HeaderMap::new(), |book| {
         if book.tokens.contains_key(name.as_str()) {

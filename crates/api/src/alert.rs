@@ -200,8 +200,8 @@ impl<'c> Viewer<'c> {
     /// How many people the first step is for.
     fn first(&mut self, roster: &Roster, alert: &Alert) -> usize {
         let count = |told: &[Reach]| told.chunk_by(|a, b| a.person == b.person).count();
-        let told = roster.told(StepKey::default(), &alert.on_call);
-        if !alert.on_call.is_empty() {
+        let told = roster.told(StepKey::default(), &alert.on_call, &alert.withheld);
+        if !alert.on_call.is_empty() || !alert.withheld.is_empty() {
             self.cost += told.len();
             return count(&told);
         }
@@ -216,7 +216,9 @@ impl<'c> Viewer<'c> {
         let of_alert = || facts.sent.values().filter(|sent| matches!(sent.purpose, Purpose::Alert(_)));
         let sent = of_alert().filter(|sent| sent.accepted()).count();
         let failed = of_alert().filter(|sent| sent.concluded() && !sent.accepted()).count();
-        let told = |(key, fired): (&StepKey, &Fired)| Some(roster?.told(*key, &fired.on_call).len());
+        let told = |(key, fired): (&StepKey, &Fired)| {
+            Some(roster?.told(*key, &fired.on_call, &fired.withheld).len())
+        };
         let planned: usize = facts.fired.iter().filter_map(told).sum();
         let total = planned.max(of_alert().count());
         let waiting = if self.core.pending(id) { total.saturating_sub(sent + failed) } else { 0 };
@@ -237,7 +239,7 @@ fn missing(roster: &Roster, alert: &Alert, acks: &[&Acknowledgement]) -> usize {
         return 0;
     }
     let came: BTreeSet<_> = acks.iter().filter_map(|ack| ack.recipient.as_ref()).collect();
-    let told = roster.told(StepKey::default(), &alert.on_call);
+    let told = roster.told(StepKey::default(), &alert.on_call, &alert.withheld);
     let first: BTreeSet<_> =
         told.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name).collect();
     first.difference(&came).count()

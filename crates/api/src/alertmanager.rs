@@ -184,12 +184,20 @@ fn config_of(route: &Route) -> String {
     if more {
         text.push_str("    # and only for some sources, severities or times\n");
     }
-    if !route.labels.is_empty() {
+    // One whose label stands in quotes is none for version 0.25.
+    let (plain, quoted): (Vec<String>, Vec<String>) =
+        route.matchers.iter().map(ToString::to_string).partition(|matcher| !matcher.starts_with('"'));
+    for matcher in quoted {
+        let _ = writeln!(text, "    # and only with {matcher}");
+    }
+    if !plain.is_empty() {
         text.push_str("    matchers:\n");
     }
-    for matcher in &route.labels {
-        let sign = if matcher.equal { "=" } else { "!=" };
-        let _ = writeln!(text, "    - {}", yaml(&format!("{}{sign}{:?}", matcher.label, &*matcher.value)));
+    for matcher in plain {
+        let _ = writeln!(text, "    - {}", yaml(&matcher));
+    }
+    if route.also {
+        text.push_str("    continue: true\n");
     }
     text
 }

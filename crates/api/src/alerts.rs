@@ -98,6 +98,8 @@ pub(crate) struct StepBody {
     pub(crate) by: Option<String>,
     /// Who was on call in the schedules it names, and why.
     pub(crate) on_call: Vec<String>,
+    /// Which filters withhold messages of it.
+    pub(crate) withheld: Vec<String>,
 }
 
 /// A page of what is on its way or arrived.
@@ -376,6 +378,7 @@ fn whole(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> OneBody {
         empty: fired.empty,
         by: fired.by.as_ref().map(ToString::to_string),
         on_call: fired.on_call.iter().map(ToString::to_string).collect(),
+        withheld: fired.withheld.iter().map(ToString::to_string).collect(),
     });
     OneBody {
         alert: Viewer::of_one(core, now).view(id, open),

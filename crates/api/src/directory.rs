@@ -456,8 +456,17 @@ pub(crate) async fn lost(
 }
 
 /// The sections whose entries can be changed one by one.
-const SECTIONS: [&str; 8] =
-    ["departments", "recipients", "groups", "schedules", "calendars", "policies", "templates", "routes"];
+const SECTIONS: [&str; 9] = [
+    "departments",
+    "recipients",
+    "groups",
+    "schedules",
+    "calendars",
+    "policies",
+    "templates",
+    "filters",
+    "routes",
+];
 
 fn known(section: &str) -> Result<(), Rejection> {
     if SECTIONS.contains(&section) {
@@ -473,7 +482,7 @@ fn entry<T: Serialize>(table: &BTreeMap<String, T>, name: &str) -> Option<serde_
 
 /// Shows one entry.
 #[utoipa::path(get, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes or filters"),
         ("name" = String, Path, description = "The entry's name")),
     responses((status = 200, body = serde_json::Value, description = "The entry, as in the whole document"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -492,6 +501,7 @@ pub(crate) async fn show_entry(
         "calendars" => entry(&book.calendars, &name),
         "policies" => entry(&book.policies, &name),
         "templates" => entry(&book.templates, &name),
+        "filters" => entry(&book.filters, &name),
         _ => {
             let route = book.routes.iter().find(|route| route.name == name);
             route.and_then(|route| serde_json::to_value(route).ok())
@@ -508,7 +518,7 @@ fn missing(section: &str, name: &str) -> Rejection {
 /// Adds or replaces one entry. A new route goes to the end.
 #[utoipa::path(put, path = "/api/v1/directory/{section}/{name}", tag = "directory",
     request_body = serde_json::Value,
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes or filters"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -530,6 +540,7 @@ pub(crate) async fn put_entry(
         "calendars" => set(&mut book.calendars, &name, given.clone()),
         "policies" => set(&mut book.policies, &name, given.clone()),
         "templates" => set(&mut book.templates, &name, given.clone()),
+        "filters" => set(&mut book.filters, &name, given.clone()),
         _ => set_route(&mut book.routes, &name, given.clone()),
     })
     .await
@@ -565,7 +576,7 @@ fn set_route(
 
 /// Removes one entry.
 #[utoipa::path(delete, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes or filters"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -586,6 +597,7 @@ pub(crate) async fn remove_entry(
             "calendars" => book.calendars.remove(&name).is_some(),
             "policies" => book.policies.remove(&name).is_some(),
             "templates" => book.templates.remove(&name).is_some(),
+            "filters" => book.filters.remove(&name).is_some(),
             _ => {
                 let before = book.routes.len();
                 book.routes.retain(|route| route.name != name);

@@ -187,6 +187,7 @@ fn told(record: &Record) -> Value {
         Record::StepFired { step, fired, .. } => json!({
             "step": step.step, "round": step.round.saturating_add(1), "late_seconds": fired.late.as_secs(),
             "on_call": fired.on_call.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "withheld": fired.withheld.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }),
         Record::Intent { sends, .. } => json!({ "notifications": sends.len() }),
         Record::Done { outcomes, .. } => json!({ "notifications": outcomes.len() }),

@@ -176,8 +176,18 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
                 one.alert.escalates =
                     record.pointer("/accept/escalates").and_then(Value::as_bool).unwrap_or(true);
                 let on_call = shifts(record.pointer("/accept/on_call"));
+                let withheld = withheld(record.pointer("/accept/withheld"));
                 let (late_seconds, empty, by) = (0, false, None);
-                one.steps.push(StepBody { round: 1, step: 0, at, late_seconds, empty, by, on_call });
+                one.steps.push(StepBody {
+                    round: 1,
+                    step: 0,
+                    at,
+                    late_seconds,
+                    empty,
+                    by,
+                    on_call,
+                    withheld,
+                });
             }
             "ack" => acks.push(AcknowledgementBody {
                 by: actor(row).unwrap_or_default(),
@@ -203,6 +213,7 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
                         .unwrap_or(false),
                     by: actor(row),
                     on_call: shifts(record.pointer("/step-fired/fired/on_call")),
+                    withheld: withheld(record.pointer("/step-fired/fired/withheld")),
                 });
             }
         }
@@ -212,6 +223,18 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
         one.alert.acknowledgements = acks;
     }
     one
+}
+
+/// What filters withheld, in the words in which it is told of an open alert.
+fn withheld(written: Option<&Value>) -> Vec<String> {
+    let said = |withheld: &Value| {
+        let filter = withheld.get("filter").and_then(Value::as_str).unwrap_or_default();
+        let channels = withheld.get("channels").and_then(Value::as_array).into_iter().flatten();
+        let channels = channels.filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+        let what = if channels.is_empty() { "messages" } else { &channels };
+        format!("filter {filter} withholds {what}")
+    };
+    written.and_then(Value::as_array).into_iter().flatten().map(said).collect()
 }
 
 /// Who was on call, in the words in which it is told of an open alert.

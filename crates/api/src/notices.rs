@@ -36,7 +36,7 @@ pub(crate) struct NoticeForm {
     /// What channels with room for it add. At most 64 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<String>,
-    /// `info`, `warning` (if absent), `high` or `critical`.
+    /// `info`, `warning` (if absent), `high` or `critical`, or a word that the directory gives a meaning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     severity: Option<String>,
     /// For routing and templates. At most 64, of 1 KiB each.
@@ -114,14 +114,16 @@ pub struct Parsed {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse_notice(bytes: &[u8]) -> Result<Parsed, Rejection> {
-    judge(read_json(bytes)?, None)
+    let (directory, source) = (Directory::default(), Name::new("anybody").expect("letters are a name"));
+    judge(read_json(bytes)?, None, (&directory, &source))
 }
 
-fn judge(form: NoticeForm, header: Option<&str>) -> Result<Parsed, Rejection> {
+/// Judges a notice of a source, whose words for severities the directory may know.
+fn judge(form: NoticeForm, header: Option<&str>, words: (&Directory, &Name)) -> Result<Parsed, Rejection> {
     let digest = Hasher::new("notice").bytes(&serde_json::to_vec(&form).unwrap_or_default()).finish();
     let mut found = Vec::new();
     let mut too_large = Vec::new();
-    let severity = severity(form.severity.as_deref(), &mut found);
+    let severity = severity(form.severity.as_deref(), words, &mut found);
     let summary = one_line(&form.summary);
     if summary.is_empty() {
         found.push(Place::new("/summary", "a notice needs a summary"));
@@ -165,11 +167,15 @@ pub(crate) fn paragraphs(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-fn severity(word: Option<&str>, found: &mut Vec<Place>) -> Severity {
+fn severity(
+    word: Option<&str>,
+    (directory, source): (&Directory, &Name),
+    found: &mut Vec<Place>,
+) -> Severity {
     let Some(word) = word else { return Severity::default() };
-    Severity::parse(word).unwrap_or_else(|| {
-        let words = Severity::ALL.map(Severity::word);
-        let hint = suggestion(word, words);
+    directory.severity(source, word).unwrap_or_else(|| {
+        let words: Vec<&str> = directory.severity_words(source).collect();
+        let hint = suggestion(word, words.iter().copied());
         let hint = if hint.is_empty() { format!("; there are {}", words.join(", ")) } else { hint };
         found.push(Place::new("/severity", format!("there is no severity {}{hint}", quoted(word))));
         Severity::default()
@@ -298,8 +304,8 @@ pub(crate) async fn send(
     headers: HeaderMap,
     Json(form): Json<NoticeForm>,
 ) -> Result<Response, Rejection> {
-    let parsed = judge(form, header_key(&headers)?)?;
     let edition = shared.edition().await?;
+    let parsed = judge(form, header_key(&headers)?, (&edition.directory, &caller.source))?;
     let (status, body) = take(&shared, &caller, &edition, parsed).await?;
     Ok((status, axum::Json(body)).into_response())
 }
@@ -330,7 +336,8 @@ pub(crate) async fn send_batch(
     let each = notices.into_iter().enumerate().map(|(at, value)| {
         let (shared, caller, edition) = (&shared, &caller, &edition);
         async move {
-            let parsed = read_value(value).and_then(|form| judge(form, None));
+            let parsed =
+                read_value(value).and_then(|form| judge(form, None, (&edition.directory, &caller.source)));
             let taken = match parsed {
                 Ok(parsed) => take(shared, caller, edition, parsed).await,
                 Err(rejection) => Err(rejection),

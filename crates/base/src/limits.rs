@@ -38,6 +38,16 @@ pub const ADDRESSES_MAX: usize = 16;
 pub const STEPS_MAX: usize = 50;
 /// Rounds of a policy, the first included. More are refused.
 pub const ROUNDS_MAX: u16 = 100;
+/// Routes in the directory. More are refused.
+pub const ROUTES_MAX: usize = 10_000;
+/// Words for severities of the settings, and of each token. More are refused.
+pub const SEVERITY_WORDS_MAX: usize = 200;
+/// How long messages may wait to be put together into one. A longer time is refused.
+pub const BUNDLE_WITHIN_MAX: Duration = Duration::from_secs(3600);
+/// Notifications put together into one message. With so many it goes out before its time.
+pub const BUNDLE_NOTIFICATIONS_MAX: usize = 1000;
+/// Alerts that such a message lists, the most urgent first. Of the rest it gives the number.
+pub const BUNDLE_LISTED_MAX: usize = 50;
 /// How deep groups may stand in groups. Deeper is refused.
 pub const GROUP_DEPTH_MAX: usize = 16;
 /// Alerts open at once. Past it a notice is refused with 503, and the operators are told.

@@ -34,6 +34,7 @@ fn message(number: usize) -> Message {
         link: None,
         thread: None,
         at: Wall(1_700_000_000_000),
+        together: Vec::new(),
     }
 }
 

@@ -15,7 +15,7 @@ mod tls;
 mod webhook;
 
 pub use config::{ConfigError, Sources, nearest};
-pub use message::{Message, reason};
+pub use message::{Listed, Message, reason};
 pub use secret::Secret;
 pub use smtp::parse_reply;
 

@@ -48,6 +48,23 @@ pub struct Message {
     pub thread: Option<String>,
     /// When this attempt is made.
     pub at: Wall,
+    /// The alerts that it tells of, where it tells of several: then `alert` is the first, and the text lists them.
+    pub together: Vec<Listed>,
+}
+
+/// One alert of several that a message tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The alert's id.
+    pub alert: String,
+    /// What people type back.
+    pub code: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Its one line, cut where it is long.
+    pub summary: String,
+    /// Where to acknowledge.
+    pub link: Option<String>,
 }
 
 /// `text` as a reason: on one line, without control characters, at most `REASON_BYTES_MAX` bytes.

@@ -6,7 +6,7 @@
 use crate::config::{self, ConfigError, Sources, duration, nearest};
 use crate::message::{cut, reason, single_line};
 use crate::secret::{Secret, SecretRef};
-use crate::{Abilities, Channel, Kind, Message, tls};
+use crate::{Abilities, Channel, Kind, Listed, Message, tls};
 use async_trait::async_trait;
 use base::limits::{MESSAGE_BYTES_MAX, TEMPLATE_BYTES_MAX};
 use dispatch::record::{Outcome, Then};
@@ -346,6 +346,17 @@ fn fields(message: &Message) -> Value {
         "text": message.text,
         "link": message.link,
         "sent_at_ms": message.at.0,
+        "together": message.together.iter().map(listed).collect::<Vec<_>>(),
+    })
+}
+
+fn listed(alert: &Listed) -> Value {
+    json!({
+        "alert": alert.alert,
+        "code": alert.code,
+        "severity": alert.severity.word(),
+        "summary": alert.summary,
+        "link": alert.link,
     })
 }
 
@@ -371,6 +382,7 @@ fn sample() -> Message {
         link: Some("https://steadfast.example.org/ack".to_owned()),
         thread: None,
         at: base::Wall(1_700_000_000_000),
+        together: Vec::new(),
     }
 }
 

@@ -135,6 +135,7 @@ impl Dispatch {
         for channel in self.channels.values_mut() {
             channel.lane.withdraw(alert, &gone);
         }
+        self.bundles.withdraw(alert, &gone);
         let Some(run) = self.runs.get_mut(&alert) else { return };
         let due = &mut self.retries_due;
         run.retries.retain(|(at, job)| {

@@ -105,7 +105,8 @@ impl Dispatch {
         if token.is_some_and(|token| token.refuse_solo) && !self.cluster.has_mirror() {
             return Err(Refusal::Solo);
         }
-        let routed = bind::route(&self.state.edition.directory, &self.almanac.calendars, &notice)?;
+        self.rules.follow(&self.state.edition.directory);
+        let routed = bind::route(&self.rules, &self.almanac.calendars, &notice)?;
         let roster = self.bind(now, &routed.binding, out)?;
         // Where nothing follows the first step, that step must have somebody to tell.
         let first = roster.steps.first().is_some_and(|step| !step.is_empty());
@@ -157,6 +158,8 @@ impl Dispatch {
         }
         let open_codes = &self.open_codes;
         let code = self.codes.next(now, |code| open_codes.contains_key(&code));
+        let (first, system) = (StepKey::default(), routed.binding.system);
+        let withheld = self.withheld(roster, first, &notice.content, system);
         let alert = Arc::new(Alert {
             source: notice.source,
             key: notice.key,
@@ -167,8 +170,9 @@ impl Dispatch {
             route: routed.route.clone(),
             roster: roster.id,
             ttl: routed.ttl,
-            system: routed.binding.system,
-            on_call: self.shifts(roster, StepKey::default(), routed.binding.system),
+            system,
+            on_call: self.shifts(roster, first, system),
+            withheld,
         });
         let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
         let id = AlertId(id);

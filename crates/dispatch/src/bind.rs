@@ -3,9 +3,10 @@
 //! What is bound travels with the alert, so a node that adopts it with an older directory tells the same
 //! people, and an edit of the book does not change who an alert under way goes to.
 
-use crate::directory::{Directory, Matcher, Policy, Route, Target};
+use crate::directory::{Directory, Policy, Route, Target};
 use crate::input::{Notice, Refusal};
 use crate::record::{BoundMember, BoundSchedule, BoundStep, Content, Person, Reach, Roster};
+use crate::rulebook::Rulebook;
 use base::{Digest, Hasher, Name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,18 +34,15 @@ pub(crate) struct Routed {
 
 /// Picks the route of a notice: the recipients it names itself, else the first route that matches, else the
 /// operators, so that a gap in the routes does not swallow an alert.
-pub(crate) fn route(
-    directory: &Directory,
-    within: &BTreeSet<Name>,
-    notice: &Notice,
-) -> Result<Routed, Refusal> {
+pub(crate) fn route(rules: &Rulebook, within: &BTreeSet<Name>, notice: &Notice) -> Result<Routed, Refusal> {
+    let directory = rules.directory();
     let ttl = directory.settings.ttl.get(notice.content.severity as usize).copied().unwrap_or(Duration::MAX);
-    let matching = directory.routes.iter().find(|route| matches(route, within, notice));
+    let matching = || matching(rules, within, notice);
     let (name, to, policy, templates, ttl) = if !notice.to.is_empty() {
         (constant("direct"), notice.to.clone(), policy_of(directory, &notice.to), Vec::new(), ttl)
-    } else if let Some(route) = matching {
+    } else if let Some((route, to)) = matching() {
         let policy = route.policy.clone().or_else(|| policy_of(directory, &route.to));
-        (route.name.clone(), route.to.clone(), policy, route.templates.clone(), route.ttl.unwrap_or(ttl))
+        (route.name.clone(), to, policy, route.templates.clone(), route.ttl.unwrap_or(ttl))
     } else if directory.settings.operators.is_empty() {
         return Err(Refusal::NoRoute);
     } else {
@@ -55,18 +53,47 @@ pub(crate) fn route(
     Ok(Routed { route: name, binding, ttl })
 }
 
+/// The first route that matches, and whom to tell: those of the routes after it, too, as far as it says so.
+fn matching<'a>(
+    rules: &'a Rulebook,
+    within: &BTreeSet<Name>,
+    notice: &Notice,
+) -> Option<(&'a Route, Vec<Target>)> {
+    let mut matching = rules.routes(&notice.content).filter(|route| matches(route, within, notice));
+    let first = matching.next()?;
+    let (mut to, mut last) = (first.to.clone(), first);
+    while last.also
+        && let Some(next) = matching.next()
+    {
+        to.extend(next.to.iter().cloned());
+        last = next;
+    }
+    Some((first, to))
+}
+
 fn matches(route: &Route, within: &BTreeSet<Name>, notice: &Notice) -> bool {
     (route.sources.is_empty() || route.sources.contains(&notice.source))
         && notice.content.severity >= route.severity
-        && route.labels.iter().all(|matcher| holds(matcher, &notice.content))
+        && route.matchers.matches(|label| notice.content.label(label))
         && (route.windows.is_empty() || route.windows.iter().any(|window| window.contains(notice.civil)))
         && (route.calendars.is_empty() || route.calendars.iter().any(|calendar| within.contains(calendar)))
         && !route.except_calendars.iter().any(|calendar| within.contains(calendar))
 }
 
-fn holds(matcher: &Matcher, content: &Content) -> bool {
-    let value = content.labels.get(&matcher.label).map_or("", |value| &**value);
-    (value == &*matcher.value) == matcher.equal
+/// The recipients that names stand for, of which some are groups.
+pub(crate) fn members(directory: &Directory, names: &[Name]) -> BTreeSet<Name> {
+    let (mut people, mut seen, mut rest) =
+        (BTreeSet::new(), BTreeSet::new(), names.iter().collect::<Vec<_>>());
+    while let Some(name) = rest.pop() {
+        match directory.groups.get(name) {
+            Some(group) if seen.insert(name) => rest.extend(&group.members),
+            Some(_) => (),
+            None => {
+                people.insert(name.clone());
+            }
+        }
+    }
+    people
 }
 
 /// The policy that a single target brings along.
@@ -350,6 +377,7 @@ mod tests {
     use super::*;
     use crate::directory::{Mode, Severity, Step, Window};
     use crate::fixture::{directory, name, notice};
+    use matcher::Matchers;
 
     fn named(names: &[&str]) -> Vec<Target> {
         names.iter().map(|target| Target::Named(name(target))).collect()
@@ -375,7 +403,7 @@ mod tests {
             name: name(who),
             sources: Vec::new(),
             severity: Severity::Info,
-            labels: Vec::new(),
+            matchers: Matchers::default(),
             windows: Vec::new(),
             calendars: Vec::new(),
             except_calendars: Vec::new(),
@@ -383,26 +411,34 @@ mod tests {
             policy: None,
             templates: Vec::new(),
             ttl: None,
+            also: false,
+            bundle: None,
         }
+    }
+
+    fn with(book: Directory) -> Rulebook {
+        Rulebook::new(&Arc::new(book))
     }
 
     #[test]
     fn the_first_route_that_matches_counts() {
         let mut book = book();
-        let label = |equal| Matcher { label: "site".into(), value: "north".into(), equal };
+        let matchers = |text: &str| text.parse::<Matchers>().expect("matchers");
         let night = Window { days: 0b111_1111, from: 22 * 60, until: 6 * 60 };
         book.routes = vec![
             Route { sources: vec![name("prometheus")], ..rule("by-source") },
             Route { severity: Severity::Critical, ..rule("by-severity") },
-            Route { labels: vec![label(true)], ..rule("by-label") },
-            Route { labels: vec![label(false)], windows: vec![night], ..rule("at-night") },
+            Route { matchers: matchers("site=north,unit!~\"test.*\""), ..rule("by-label") },
+            Route { matchers: matchers("alertname=~\"pump 4.*\""), ..rule("by-summary") },
+            Route { matchers: matchers("site!=north"), windows: vec![night], ..rule("at-night") },
         ];
+        let rules = with(book);
         let check = |source: &str, severity, site: &str, hour: u16, expected: &str| {
             let mut notice = notice("pump 3 stopped", &[]);
             (notice.source, notice.content.severity) = (name(source), severity);
             notice.content.labels.insert("site".into(), site.into());
             notice.civil.minute = hour * 60;
-            let routed = route(&book, &BTreeSet::new(), &notice).expect("it finds somebody");
+            let routed = route(&rules, &BTreeSet::new(), &notice).expect("it finds somebody");
             assert_eq!(routed.route.as_str(), expected, "{source} {severity} {site} {hour}");
         };
         check("prometheus", Severity::Info, "north", 12, "by-source");
@@ -420,9 +456,10 @@ mod tests {
             Route { calendars: vec![name("holidays")], ..rule("on-holidays") },
             Route { except_calendars: vec![name("quiet")], ..rule("by-day") },
         ];
+        let rules = with(book);
         let check = |within: &[&str], expected: &str| {
             let within = within.iter().map(|calendar| name(calendar)).collect();
-            let routed = route(&book, &within, &notice("pump 3 stopped", &[])).expect("it finds somebody");
+            let routed = route(&rules, &within, &notice("pump 3 stopped", &[])).expect("it finds somebody");
             assert_eq!(routed.route.as_str(), expected, "{within:?}");
         };
         check(&[], "by-day");
@@ -435,10 +472,11 @@ mod tests {
     fn the_policy_is_the_notices_then_the_routes_then_the_single_targets() {
         let mut book = book();
         book.routes = vec![rule("all")];
+        let rules = with(book);
         let check = |to: &[&str], own: Option<&str>, expected: Option<&str>| {
             let mut notice = notice("pump 3 stopped", to);
             notice.policy = own.map(name);
-            let routed = route(&book, &BTreeSet::new(), &notice).expect("it finds somebody");
+            let routed = route(&rules, &BTreeSet::new(), &notice).expect("it finds somebody");
             assert_eq!(routed.binding.policy, expected.map(name), "{to:?} {own:?}");
         };
         check(&["anna"], None, Some("fast"));
@@ -453,7 +491,10 @@ mod tests {
     fn nobody_to_fall_back_to_is_refused() {
         let mut book = book();
         book.settings.operators.clear();
-        assert_eq!(route(&book, &BTreeSet::new(), &notice("pump 3 stopped", &[])), Err(Refusal::NoRoute));
+        assert_eq!(
+            route(&with(book), &BTreeSet::new(), &notice("pump 3 stopped", &[])),
+            Err(Refusal::NoRoute)
+        );
     }
 
     fn binding(to: &[&str]) -> Binding {

@@ -24,6 +24,13 @@ impl Dispatch {
         (room > 0).then(|| (name.clone(), room))
     }
 
+    /// The provider to use for a message that is for a notification of an alert, if there is room for it.
+    pub(crate) fn choose_for(&self, now: Now, channel: &Name, alert: AlertId, job: &Job) -> Option<Name> {
+        let channel = self.channels.get(channel)?;
+        let name = self.pick(now, channel, self.tried(alert, Some(job)))?;
+        (self.room(now, channel, name) > 0).then(|| name.clone())
+    }
+
     /// How much of an alert's queue is for `provider`: so many that were tried before, and whether those
     /// that were not.
     pub(crate) fn share(&self, now: Now, channel: &Name, alert: AlertId, provider: &Name) -> (usize, bool) {

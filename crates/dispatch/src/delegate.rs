@@ -99,7 +99,7 @@ impl Dispatch {
             delegate.is_some_and(|(_, _, to)| *to != self.me && self.cluster.living(to.node) == Some(*to))
         };
         open.facts.fired.iter().any(|(step, fired)| {
-            run.roster.told(*step, &fired.on_call).iter().any(|reach| {
+            run.roster.told(*step, &fired.on_call, &fired.withheld).iter().any(|reach| {
                 let purpose = crate::record::Purpose::Alert(*step);
                 let address = run.roster.at(*reach).map(|(_, address)| address);
                 address.is_some_and(|address| theirs(&address.channel))

@@ -8,6 +8,7 @@
 //! The `Intent` is on disk before the first byte leaves, so that after a crash everything that may have been
 //! sent is known: it is sent once more, marked, with the same identity.
 
+use crate::bundle::{bundling, is_first};
 use crate::directory::Mode;
 use crate::input::{Delivery, Said};
 use crate::lane::{Job, Lane, List};
@@ -17,6 +18,7 @@ use crate::state::{Attempt, Open, Sent};
 use crate::{Dispatch, Effect, Held};
 use base::limits::{ATTEMPTS_MAX, DONE_OUTCOMES_MAX, INTENT_NOTIFICATIONS_MAX};
 use base::{AlertId, LogId, Mono, Name, NotificationId, Now, RecordId};
+use ownership::Cluster;
 use selection::{Change, Selection};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,7 +29,7 @@ const INTENTS_PER_TURN: usize = 64;
 /// Places of a fan looked at for one `Intent`: after a restart most of them are done.
 const LOOKED_AT_PER_TURN: usize = 1024;
 /// How long what another boot announced is left to it before it is looked at again.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 /// From here on a message says that it is late.
 const LATE_MIN: Duration = Duration::from_secs(60);
 /// Refusals that say "at once" are believed this often in a row.
@@ -56,6 +58,8 @@ impl Dispatch {
         if self.draining || self.is_switching() {
             return;
         }
+        self.rules.follow(&self.state.edition.directory);
+        self.send_bundles(now, out);
         let mut intents = 0;
         let names: Vec<Name> = self
             .channels
@@ -101,13 +105,17 @@ impl Dispatch {
     ) -> Vec<Job> {
         let mut jobs = Vec::new();
         let mut waits = Vec::new();
-        let me = self.me;
-        let (cluster, patience) = (&self.cluster, self.cluster.rules().patience);
-        // What a living boot announced is still on its way: its outcome will be heard.
-        let under_way =
-            |intent: LogId| intent == me || patience && cluster.living(intent.node) == Some(intent);
+        let (me, cluster) = (self.me, &self.cluster);
+        let under_way = |intent| is_under_way(me, cluster, intent);
         let (mut again, new) = self.share(now, channel, alert, provider);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return jobs };
+        let bundle = bundling(self.rules.bundle(&open.alert.route), open, run);
+        let bundles = &mut self.bundles;
+        let mut waits_for_others = |job: &Job| {
+            let Some((bundle, (_, address))) = bundle.zip(run.roster.at(job.reach)) else { return false };
+            let of = (&open.alert.route, address);
+            is_first(open, job) && bundles.holds(now.mono, of, bundle, (alert, *job))
+        };
         let Some(queue) = self.channels.get_mut(channel).and_then(|channel| channel.lane.queue(alert)) else {
             return jobs;
         };
@@ -117,6 +125,7 @@ impl Dispatch {
         {
             again -= 1;
             match look(open, run, &job, under_way) {
+                Look::Send if waits_for_others(&job) => (),
                 Look::Send => jobs.push(job),
                 Look::Wait => waits.push(job),
                 Look::Skip => (),
@@ -137,6 +146,7 @@ impl Dispatch {
             let here = run.roster.at(reach).is_some_and(|(_, address)| address.channel == *channel);
             if here && let Some(job) = job(alert, open, run, reach, fan.purpose) {
                 match look(open, run, &job, under_way) {
+                    Look::Send if waits_for_others(&job) => (),
                     Look::Send => jobs.push(job),
                     Look::Wait => waits.push(job),
                     Look::Skip => (),
@@ -156,88 +166,92 @@ impl Dispatch {
     }
 
     /// Announces attempts, and holds them until the announcement is durable.
-    fn intend(&mut self, now: Now, alert: AlertId, provider: &Name, jobs: Vec<Job>, out: &mut Vec<Effect>) {
+    pub(crate) fn intend(
+        &mut self,
+        now: Now,
+        alert: AlertId,
+        provider: &Name,
+        jobs: Vec<Job>,
+        out: &mut Vec<Effect>,
+    ) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
         let Some(channel) = self.providers.get(provider).map(|provider| provider.spec.channel.clone()) else {
             return;
         };
-        let roster = Arc::clone(&run.roster);
-        let sends: Vec<Send> = jobs.iter().filter_map(|job| announce(open, run, provider, job)).collect();
-        let attempts: Vec<u16> = sends.iter().map(|send| send.attempt).collect();
-        let template = Delivery {
-            alert_id: alert,
-            alert: Arc::clone(&open.alert),
-            content: Arc::clone(open.content()),
-            accepted: open.at,
-            roster,
-            notification: NotificationId(0),
-            intent: RecordId { log: self.me, seq: self.next },
-            reach: Reach { person: 0, address: 0 },
-            address: crate::directory::Address { channel: channel.clone(), value: "".into() },
-            provider: provider.clone(),
-            purpose: Purpose::End,
-            attempt: 0,
-            repeat: None,
-            late: Duration::ZERO,
-            said: None,
-        };
-        let mut exhausted = false;
-        if let Some(provider) = self.providers.get_mut(provider) {
-            provider.spend(now, jobs.len());
-            exhausted = provider.is_exhausted(now);
-        }
+        let intent = RecordId { log: self.me, seq: self.next };
+        let announced = jobs.iter().filter_map(|job| Some((job, announce(open, run, provider, job)?)));
+        let (deliveries, sends): (Vec<Delivery>, Vec<Send>) = announced
+            .map(|(job, send)| (Delivery::new(alert, (open, run), (intent, &send), job), send))
+            .unzip();
         if let Some(run) = self.runs.get_mut(&alert) {
-            run.in_flight += jobs.len();
-        }
-        if let Some(selection) =
-            self.channels.get_mut(&channel).and_then(|channel| channel.selection.as_mut())
-        {
-            selection.started(provider);
+            run.in_flight += deliveries.len();
         }
         self.append(now, Record::Intent { alert, sends }, out);
-        for (job, attempt) in jobs.into_iter().zip(attempts) {
-            let mut delivery = Box::new(template.clone());
-            delivery.notification = job.notification;
-            delivery.reach = job.reach;
-            delivery.purpose = job.purpose;
-            delivery.repeat = job.repeat;
-            delivery.attempt = attempt;
+        for delivery in &deliveries {
             self.flights.insert((delivery.intent, delivery.notification), provider.clone());
-            if let Some((_, address)) = delivery.roster.at(job.reach) {
-                delivery.address = address.clone();
-            }
-            self.hold(Held::Deliver(delivery));
+        }
+        let messages = deliveries.len();
+        deliveries.into_iter().for_each(|delivery| self.hold(Held::Deliver(Box::new(delivery))));
+        self.depart(now, provider, &channel, messages, out);
+    }
+
+    /// So many messages take room, rate and quota of a provider.
+    pub(crate) fn depart(
+        &mut self,
+        now: Now,
+        provider: &Name,
+        channel: &Name,
+        messages: usize,
+        out: &mut Vec<Effect>,
+    ) {
+        let mut exhausted = false;
+        if let Some(provider) = self.providers.get_mut(provider) {
+            provider.spend(now, messages);
+            exhausted = provider.is_exhausted(now);
+        }
+        let channel_of = self.channels.get_mut(channel);
+        if let Some(selection) = channel_of.and_then(|channel| channel.selection.as_mut()) {
+            selection.started(provider);
         }
         if exhausted {
-            self.tell_of_quota(now, &channel, provider, out);
+            self.tell_of_quota(now, channel, provider, out);
         }
     }
 
     /// The announcement of an attempt is durable: it is made, unless it is no longer wanted.
     pub(crate) fn let_go(&mut self, now: Now, mut delivery: Box<Delivery>, out: &mut Vec<Effect>) {
+        if self.is_due(&delivery) {
+            let found = self.state.open.get(&delivery.alert_id).zip(self.runs.get(&delivery.alert_id));
+            if let Some((open, run)) = found {
+                delivery.said = said(open, delivery.purpose);
+                delivery.late = late(now, open, run, delivery.purpose);
+            }
+            out.push(Effect::Deliver(delivery));
+        } else if self.is_wanted(&delivery) {
+            self.wait(now, &delivery, out);
+        } else {
+            self.withhold(now, &delivery, out);
+        }
+    }
+
+    /// An announced attempt is to be made, now.
+    pub(crate) fn is_due(&self, delivery: &Delivery) -> bool {
+        // Nor did anybody else begin with it meanwhile: two whose cut is healed may have announced it at once.
+        let open = self.state.open.get(&delivery.alert_id);
+        self.is_wanted(delivery) && open.is_some_and(|open| !self.is_elsewhere(open, delivery))
+    }
+
+    /// An announced attempt is still to be made, and by this node.
+    fn is_wanted(&self, delivery: &Delivery) -> bool {
         let alert = delivery.alert_id;
-        let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
         // The owner is looked at again at the last moment: another node may have claimed the alert meanwhile.
         // Without this look a node that was paused between announcing and sending would send beside its successor.
         let ours = self.may_send(alert, &delivery.address.channel) || !self.cluster.rules().fence;
         let done = |open: &Open| open.facts.sent.get(&delivery.notification).is_some_and(Sent::concluded);
-        if let Some((open, run)) = found
-            && ours
-            && !done(open)
-            && !run.is_silenced()
-            && wanted(open, run, delivery.reach, delivery.purpose)
-        {
-            // Nor did anybody else begin with it meanwhile: two whose cut is healed may have announced it at once.
-            if self.is_elsewhere(open, &delivery) {
-                self.wait(now, &delivery, out);
-                return;
-            }
-            delivery.said = said(open, delivery.purpose);
-            delivery.late = late(now, open, run, delivery.purpose);
-            out.push(Effect::Deliver(delivery));
-            return;
-        }
-        self.withhold(now, &delivery, out);
+        let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
+        found.is_some_and(|(open, run)| {
+            ours && !done(open) && !run.is_silenced() && wanted(open, run, delivery.reach, delivery.purpose)
+        })
     }
 
     /// A peer that we hear announced the same, and has yet to say what came of it.
@@ -287,8 +301,9 @@ impl Dispatch {
         let alert = delivery.alert_id;
         let concluded = Concluded { notification: delivery.notification, intent: delivery.intent, outcome };
         self.append(now, Record::Done { alert, outcomes: vec![concluded] }, out);
-        self.ended(alert, delivery.intent, delivery.notification);
-        let channel = self.channels.get_mut(&delivery.address.channel);
+        // Of several in one message only one stands for it towards the provider.
+        let stood = self.ended(alert, delivery.intent, delivery.notification).is_some();
+        let channel = self.channels.get_mut(&delivery.address.channel).filter(|_| stood);
         if let Some(selection) = channel.and_then(|channel| channel.selection.as_mut()) {
             selection.abstained(now.mono, &delivery.provider);
         }
@@ -342,6 +357,7 @@ impl Dispatch {
         if let Some(sent) = sent.cloned() {
             self.decide(now, alert, &sent, concluded, out);
         }
+        self.bundles.landed(concluded.notification);
     }
 
     /// What an outcome says of the provider.
@@ -392,14 +408,14 @@ impl Dispatch {
             Outcome::Refused { why, .. } | Outcome::Unknown { why } if spent(sent) => {
                 self.tell_of_failure(now, alert, sent, why, out);
             }
-            Outcome::Refused { then: Then::NextProvider, .. } => self.requeue(alert, sent, job),
+            Outcome::Refused { then: Then::NextProvider, .. } => self.requeue(now, alert, sent, job),
             Outcome::Refused { then: Then::RetryNow, .. } if tries < RETRIES_NOW_MAX => {
-                self.requeue(alert, sent, job);
+                self.requeue(now, alert, sent, job);
             }
             Outcome::Refused { then: Then::RetryLater | Then::Elsewhere, .. }
                 if self.has_room_elsewhere(now, sent) =>
             {
-                self.requeue(alert, sent, job);
+                self.requeue(now, alert, sent, job);
             }
             Outcome::Refused { then: Then::RetryNow | Then::RetryLater | Then::Elsewhere, .. }
             | Outcome::Unknown { .. } => {
@@ -421,15 +437,20 @@ impl Dispatch {
     }
 
     /// While a silence holds the alert nothing is queued: when that is over, all that has no outcome is.
-    fn requeue(&mut self, alert: AlertId, sent: &Sent, job: Job) {
+    fn requeue(&mut self, now: Now, alert: AlertId, sent: &Sent, job: Job) {
         let run = self.runs.get(&alert).filter(|run| !run.is_silenced());
         let Some(rank) = run.map(|run| run.rank) else { return };
+        // The outcomes of those that went out together come one by one; they are waited for.
+        if self.bundles.keeps(now.mono + PATIENCE, alert, job) {
+            return;
+        }
         self.channels.entry(sent.address.channel.clone()).or_default().lane.push_job(alert, rank, job);
     }
 
-    fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
+    pub(crate) fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
         if let Some(run) = self.runs.get_mut(&alert)
             && !run.is_silenced()
+            && !self.bundles.keeps(now.mono + after, alert, job)
         {
             run.retries.insert((now.mono + after, job));
             self.retries_due.insert((now.mono + after, alert, job));
@@ -453,8 +474,10 @@ impl Dispatch {
 
     /// When a channel that has something to send, and cannot, may be able to.
     pub(crate) fn channel_deadline(&self, now: Now) -> Option<Mono> {
-        let waiting = self.channels.values().filter(|channel| !channel.lane.is_empty());
-        let selections = waiting.filter_map(|channel| channel.selection.as_ref());
+        let waits =
+            |(name, channel): &(&Name, &Channel)| !channel.lane.is_empty() || self.bundles.waits_for(name);
+        let waiting = self.channels.iter().filter(waits);
+        let selections = waiting.filter_map(|(_, channel)| channel.selection.as_ref());
         selections
             .flat_map(|selection| {
                 let providers = selection.targets().filter_map(|(name, _)| self.providers.get(name));
@@ -489,15 +512,20 @@ fn job(alert: AlertId, open: &Open, run: &Run, reach: Reach, purpose: Purpose) -
     Some(Job { notification, reach, purpose, repeat })
 }
 
+/// Whether what a boot announced is still on its way: its outcome will be heard while it lives.
+pub(crate) fn is_under_way(me: LogId, cluster: &Cluster, intent: LogId) -> bool {
+    intent == me || cluster.rules().patience && cluster.living(intent.node) == Some(intent)
+}
+
 /// What to do with a notification that is next in line.
-enum Look {
+pub(crate) enum Look {
     Send,
     Wait,
     Skip,
 }
 
 /// Whether a notification is still to be sent, and now: another boot may be at it.
-fn look(open: &Open, run: &Run, job: &Job, under_way: impl Fn(LogId) -> bool) -> Look {
+pub(crate) fn look(open: &Open, run: &Run, job: &Job, under_way: impl Fn(LogId) -> bool) -> Look {
     if !wanted(open, run, job.reach, job.purpose) {
         return Look::Skip;
     }
@@ -531,7 +559,7 @@ fn spent(sent: &Sent) -> bool {
 
 impl Dispatch {
     /// Why a notification that is about to be sent may have arrived before, as far as is known here.
-    fn repeat_now(&self, alert: AlertId, job: &Job) -> Option<Cause> {
+    pub(crate) fn repeat_now(&self, alert: AlertId, job: &Job) -> Option<Cause> {
         let open = self.state.open.get(&alert)?;
         if let Some(cause) = open.facts.sent.get(&job.notification).and_then(repeat_of) {
             return Some(cause);
@@ -582,7 +610,7 @@ pub(crate) fn wanted(open: &Open, run: &Run, reach: Reach, purpose: Purpose) -> 
     }
 }
 
-fn announce(open: &Open, run: &Run, provider: &Name, job: &Job) -> Option<Send> {
+pub(crate) fn announce(open: &Open, run: &Run, provider: &Name, job: &Job) -> Option<Send> {
     let (person, address) = run.roster.at(job.reach)?;
     let before = open.facts.sent.get(&job.notification).map_or(0, |sent| sent.attempts.len());
     Some(Send {

@@ -10,6 +10,7 @@ mod schedule;
 pub use schedule::{Calendar, Schedule};
 
 use base::{Digest, Name, NodeId, Wall};
+use matcher::Matchers;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -239,17 +240,6 @@ pub struct Template {
     pub body: Arc<str>,
 }
 
-/// A test on one label.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Matcher {
-    /// The label's name.
-    pub label: Arc<str>,
-    /// The value it is compared with. An absent label counts as empty.
-    pub value: Arc<str>,
-    /// Must be equal (`true`) or differ (`false`).
-    pub equal: bool,
-}
-
 /// A time of the week, in the directory's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -281,6 +271,36 @@ impl Window {
     }
 }
 
+/// When notifications of a route for one address are put together into one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// So many go out singly; at least one.
+    pub over: u32,
+    /// Counted within this time, at whose end those beyond it go out as one.
+    pub within: Duration,
+    /// Alerts of severity `Critical` wait with the others.
+    pub critical: bool,
+}
+
+/// A rule by which messages are not sent. One of which all named conditions hold is withheld.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// By any of these channels; empty means any.
+    pub channels: Vec<Name>,
+    /// For any of these recipients, or members of these groups; empty means anybody.
+    pub recipients: Vec<Name>,
+    /// Less severe than this; none means however severe.
+    pub below: Option<Severity>,
+    /// With labels like these.
+    pub matchers: Matchers,
+    /// With any of these words in summary or details, compared without case; empty means whatever it says.
+    pub contains: Vec<Arc<str>>,
+    /// Within any of these calendars; empty means always.
+    pub calendars: Vec<Name>,
+    /// Within none of these calendars.
+    pub except_calendars: Vec<Name>,
+}
+
 /// The rule that picks recipients, templates and policy. The first that matches counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -290,8 +310,8 @@ pub struct Route {
     pub sources: Vec<Name>,
     /// At least this severe.
     pub severity: Severity,
-    /// With labels like these, all of them.
-    pub labels: Vec<Matcher>,
+    /// With labels like these.
+    pub matchers: Matchers,
     /// At any of these times; empty means always.
     pub windows: Vec<Window>,
     /// Within any of these calendars; empty means always.
@@ -306,6 +326,10 @@ pub struct Route {
     pub templates: Vec<Name>,
     /// Overrides the settings' time-to-live.
     pub ttl: Option<Duration>,
+    /// The routes after it are looked at too: whom those that match tell is told as well.
+    pub also: bool,
+    /// What goes beyond so many messages for one address waits and goes out as one.
+    pub bundle: Option<Bundle>,
 }
 
 /// What a token or user may do.
@@ -355,6 +379,8 @@ pub struct Token {
     pub expires: Option<Wall>,
     /// What it sends is refused while no second disk would hold it.
     pub refuse_solo: bool,
+    /// What its words for severities mean, in lower case; before those of the settings.
+    pub severities: BTreeMap<Arc<str>, Severity>,
 }
 
 /// Somebody who logs in.
@@ -381,6 +407,8 @@ pub struct Settings {
     /// An alert that its source has to post again and again is over if it was not for so long, where the source did
     /// not say how long.
     pub resolve_timeout: Duration,
+    /// What words of sources for severities mean, in lower case.
+    pub severities: BTreeMap<Arc<str>, Severity>,
 }
 
 impl Default for Settings {
@@ -391,6 +419,7 @@ impl Default for Settings {
             operators: Vec::new(),
             ttl: [day, day, day, 3 * day],
             resolve_timeout: Duration::from_secs(300),
+            severities: BTreeMap::new(),
         }
     }
 }
@@ -416,10 +445,29 @@ pub struct Directory {
     pub templates: BTreeMap<Name, Template>,
     /// In order; the first that matches counts.
     pub routes: Vec<Route>,
+    /// Which messages are not sent.
+    pub filters: BTreeMap<Name, Filter>,
     /// Keys for programs.
     pub tokens: BTreeMap<Name, Token>,
     /// Who logs in.
     pub users: BTreeMap<Name, User>,
+}
+
+impl Directory {
+    /// The severity that a source means by a word: as its token says, else as the settings say, else ours.
+    pub fn severity(&self, source: &Name, word: &str) -> Option<Severity> {
+        let folded = word.trim().to_lowercase();
+        let token = self.tokens.get(source).and_then(|token| token.severities.get(folded.as_str()));
+        let listed = token.or_else(|| self.settings.severities.get(folded.as_str()));
+        listed.copied().or_else(|| Severity::parse(&folded))
+    }
+
+    /// The words for severities that a source may use.
+    pub fn severity_words(&self, source: &Name) -> impl Iterator<Item = &str> {
+        let token = self.tokens.get(source).into_iter().flat_map(|token| token.severities.keys());
+        let listed = token.chain(self.settings.severities.keys()).map(AsRef::as_ref);
+        Severity::ALL.map(Severity::word).into_iter().chain(listed)
+    }
 }
 
 /// A directory and its place in history. Higher (term, version) wins whole.

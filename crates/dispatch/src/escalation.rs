@@ -7,7 +7,7 @@
 use crate::clock::{Active, Moment};
 use crate::directory::Mode;
 use crate::lane::{Fan, List};
-use crate::record::{Actor, Fired, Purpose, Record, Shift, StepKey};
+use crate::record::{Actor, Fired, Purpose, Record, Shift, StepKey, Withheld};
 use crate::run::{Run, Turn};
 use crate::state::Open;
 use crate::{Dispatch, Effect};
@@ -30,7 +30,8 @@ pub(crate) fn next_step(open: &Open, run: &Run) -> Option<(StepKey, Duration)> {
     let last = fired.map_or_else(StepKey::default, |(key, _)| *key);
     let next = usize::from(last.step) + 1;
     if let Some(step) = run.roster.steps.get(next) {
-        let told = fired.is_some_and(|(_, fired)| !run.roster.told(last, &fired.on_call).is_empty());
+        let told = fired
+            .is_some_and(|(_, fired)| !run.roster.told(last, &fired.on_call, &fired.withheld).is_empty());
         let after = if told { step.after } else { Duration::ZERO };
         return Some((StepKey { round: last.round, step: last.step + 1 }, after));
     }
@@ -78,6 +79,7 @@ impl Dispatch {
         by: Option<&Actor>,
         out: &mut Vec<Effect>,
     ) -> bool {
+        self.rules.follow(&self.state.edition.directory);
         let active = self.clock.at(now.mono);
         loop {
             let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
@@ -97,11 +99,13 @@ impl Dispatch {
             let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
                 return false;
             };
-            let empty = !tells_anybody(run, step, &on_call);
+            let withheld = self.withheld(&run.roster, step, open.content(), run.system);
+            let empty = !tells_anybody(run, step, &on_call, &withheld);
             let late = lateness(run.step_due, active);
             // An empty step takes no time: it is dated like the one before it.
             let at = if empty { open.facts.fired.values().map(|fired| fired.at).max() } else { None };
-            let fired = Fired { at: at.unwrap_or(now.wall), late, empty, by: by.cloned(), on_call };
+            let at = at.unwrap_or(now.wall);
+            let fired = Fired { at, late, empty, by: by.cloned(), on_call, withheld };
             self.append(now, Record::StepFired { alert, step, fired }, out);
             if !empty {
                 self.fan_step(alert, step);
@@ -134,7 +138,7 @@ impl Dispatch {
         self.widen_fired(alert, step);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
         let Some(fired) = open.facts.fired.get(&step) else { return };
-        let told = run.roster.told(step, &fired.on_call);
+        let told = run.roster.told(step, &fired.on_call, &fired.withheld);
         let list = match &told {
             Cow::Borrowed(_) => List::Step(usize::from(step.step)),
             Cow::Owned(told) => List::These(told.as_slice().into()),
@@ -153,8 +157,8 @@ impl Dispatch {
 }
 
 /// Whether a step has anybody to tell: in recall mode, anybody who has not acknowledged.
-fn tells_anybody(run: &Run, step: StepKey, on_call: &BTreeSet<Shift>) -> bool {
-    let told = run.roster.told(step, on_call);
+fn tells_anybody(run: &Run, step: StepKey, on_call: &BTreeSet<Shift>, withheld: &BTreeSet<Withheld>) -> bool {
+    let told = run.roster.told(step, on_call, withheld);
     let mut told = told.iter().filter_map(|reach| run.roster.at(*reach));
     told.any(|(person, _)| !run.acked.contains(&person.name))
 }

@@ -4,9 +4,13 @@
 //! held back inside the core until the records it rests on are stored, so the shell cannot get that wrong.
 
 use crate::directory::{Address, Civil, Directory, Severity, Target};
+use crate::lane::Job;
 use crate::on_call::Almanac;
-use crate::record::{Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster, Silence};
-use crate::state::State;
+use crate::record::{
+    Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster, Send, Silence,
+};
+use crate::run::Run;
+use crate::state::{Open, State};
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use ownership::{Heartbeat, Hello, Member, Shipment, Vector};
 use std::sync::Arc;
@@ -382,6 +386,43 @@ pub struct Delivery {
     pub late: Duration,
     /// What the purpose refers to: who acknowledged, and what they said; the comment; why it ended.
     pub said: Option<Said>,
+    /// Further notifications of the same address that go out in the same message, each with its own outcome: that of
+    /// the message.
+    pub others: Vec<Self>,
+}
+
+impl Delivery {
+    /// An attempt to tell of an alert, by a message that may tell of others, too.
+    pub(crate) fn new(
+        alert: AlertId,
+        (open, run): (&Open, &Run),
+        (intent, send): (RecordId, &Send),
+        job: &Job,
+    ) -> Self {
+        Self {
+            alert_id: alert,
+            alert: Arc::clone(&open.alert),
+            content: Arc::clone(open.content()),
+            accepted: open.at,
+            roster: Arc::clone(&run.roster),
+            notification: job.notification,
+            intent,
+            reach: job.reach,
+            address: send.address.clone(),
+            provider: send.provider.clone(),
+            purpose: job.purpose,
+            attempt: send.attempt,
+            repeat: job.repeat,
+            late: Duration::ZERO,
+            said: None,
+            others: Vec::new(),
+        }
+    }
+
+    /// The notifications that the message is for.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
 }
 
 /// What a notification about an acknowledgement, a comment or an end tells.

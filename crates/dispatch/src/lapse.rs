@@ -131,7 +131,8 @@ impl Dispatch {
     /// Something is still to be sent for an alert, or on its way.
     pub(crate) fn is_pending(&self, alert: AlertId) -> bool {
         let busy = self.runs.get(&alert).is_some_and(|run| run.in_flight > 0 || !run.retries.is_empty());
-        busy || self.is_delegated_work_left(alert)
+        busy || self.bundles.has(alert)
+            || self.is_delegated_work_left(alert)
             || self.channels.values().any(|channel| channel.lane.has(alert))
     }
 

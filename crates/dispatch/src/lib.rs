@@ -4,9 +4,9 @@
 //! when time alone will matter. No clock, no chance, no I/O, no hash order: the same inputs give the same
 //! effects, so a story can be told as a transcript and replayed.
 //!
-//! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `on_call` (who of them),
-//! `escalation` (when), `delivery` (out, and back with an outcome), `acknowledge`, `silence` (when nothing is told),
-//! `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through records only.
+//! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom) with `rulebook` (which routes are looked
+//! at), `on_call` (who of them), `filter` (who of them not), `escalation` (when), `delivery` (out, and back with an
+//! outcome) with `bundle` (several at once), `acknowledge`, `silence` (when nothing is told), `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
 //! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
@@ -17,6 +17,7 @@ mod acknowledge;
 mod adopt;
 mod alert;
 mod bind;
+mod bundle;
 mod choice;
 mod clock;
 mod codes;
@@ -24,6 +25,7 @@ mod delegate;
 mod delivery;
 pub mod directory;
 mod escalation;
+mod filter;
 #[cfg(test)]
 mod fixture;
 pub mod input;
@@ -37,6 +39,7 @@ mod order;
 mod provider;
 pub mod record;
 mod recover;
+mod rulebook;
 mod run;
 pub mod silence;
 pub mod state;
@@ -60,6 +63,7 @@ pub use view::{ClusterView, NextStep, ProviderView, Standing};
 use adopt::{Awaited, Owned};
 use base::{AlertId, Digest, LogId, Mono, Name, NotificationId, Now, RecordId};
 use bind::Binding;
+use bundle::Bundles;
 use clock::{Active, ActiveClock};
 use codes::Codes;
 use delivery::Channel;
@@ -70,6 +74,7 @@ use mirror::Keepalive;
 use ownership::{Cluster, Vector};
 use provider::Provider;
 use record::{Code, Entry, Record, Roster};
+use rulebook::Rulebook;
 use run::Run;
 use silence::Hush;
 use state::State;
@@ -124,6 +129,8 @@ pub struct Dispatch {
     version: Arc<str>,
     channels: BTreeMap<Name, Channel>,
     providers: BTreeMap<Name, Provider>,
+    /// Notifications that wait to be sent together.
+    bundles: Bundles,
     clock: ActiveClock,
     hush: Hush,
     steps_due: BTreeSet<(Active, AlertId)>,
@@ -136,6 +143,8 @@ pub struct Dispatch {
     codes: Codes,
     keys: Keys,
     bindings: BTreeMap<Binding, Arc<Roster>>,
+    /// What the directory in force says, ready to be looked up.
+    rules: Rulebook,
     /// The place of each person in a roster.
     indexes: BTreeMap<Digest, Arc<run::Index>>,
     /// Rosters that stand in our log.
@@ -215,6 +224,7 @@ impl Dispatch {
             (self.lapses_due.first().map(|(due, _)| *due), "an alert closes or expires"),
             (self.pause_alarm, "a pause stands"),
             (self.hush.deadline(now), "a silence begins or is over"),
+            (self.bundles.deadline(), "messages go out as one"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
             (self.keepalive_deadline(), "a peer is to hear from us, or was not heard"),
@@ -287,7 +297,10 @@ impl Dispatch {
         let durable = self.own_durable();
         while self.held.front().is_some_and(|(needs, _)| *needs <= durable) {
             match self.held.pop_front() {
-                Some((_, Held::Deliver(delivery))) => self.let_go(now, delivery, out),
+                Some((_, Held::Deliver(delivery))) if delivery.others.is_empty() => {
+                    self.let_go(now, delivery, out);
+                }
+                Some((_, Held::Deliver(lead))) => self.let_go_together(now, lead, out),
                 Some((_, Held::Forget { alerts, mut rosters })) => {
                     // A roster that was written again meanwhile is needed again.
                     rosters.retain(|id| !self.state.rosters.contains_key(id));

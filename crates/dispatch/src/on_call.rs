@@ -5,7 +5,7 @@
 //! adopts the alert goes on with the very list, whatever its own book and clock say. Nobody is left out in doubt:
 //! where a choice cannot be made, everybody whom the schedule could have named is told.
 
-use crate::record::{BoundSchedule, Joined, Roster, Shift, StepKey};
+use crate::record::{BoundSchedule, Fired, Joined, Roster, Shift, StepKey};
 use crate::run::{Index, Run};
 use crate::state::Open;
 use crate::{Dispatch, Effect, bind, escalation};
@@ -103,18 +103,12 @@ impl Dispatch {
         self.widen(alert, step, &on_call);
     }
 
-    /// Tells the operators of an alert that reached nobody, because nobody was on call.
+    /// Tells the operators of an alert that reached nobody, because nobody was on call or filters withheld it.
     pub(crate) fn tell_if_unreached(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
         let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
         let Some((open, run)) = found.filter(|(open, run)| is_unreached(open, run)) else { return };
-        let mut schedules: Vec<&str> = Vec::new();
-        for bound in run.roster.steps.iter().flat_map(|step| &step.schedules) {
-            if !schedules.contains(&bound.name.as_str()) {
-                schedules.push(bound.name.as_str());
-            }
-        }
         let code = open.alert.code;
-        let summary = format!("nobody was told of {code}: nobody is on call in {}", schedules.join(", "));
+        let summary = format!("nobody was told of {code}: {}", why_unreached(open, run));
         let details = format!("The alert says: {}", open.content().summary);
         self.tell(now, &format!("unreached {code}"), &summary, &details, out);
     }
@@ -130,8 +124,27 @@ impl Dispatch {
 /// An alert whose steps so far named schedules, and told nobody.
 fn is_unreached(open: &Open, run: &Run) -> bool {
     let mut fired = open.facts.fired.iter();
-    let named = open.facts.fired.values().any(|fired| !fired.on_call.is_empty());
-    named && !run.system && fired.all(|(step, fired)| run.roster.told(*step, &fired.on_call).is_empty())
+    let named = |fired: &Fired| !fired.on_call.is_empty() || !fired.withheld.is_empty();
+    let told_nobody = |(step, fired): (&StepKey, &Fired)| {
+        run.roster.told(*step, &fired.on_call, &fired.withheld).is_empty()
+    };
+    open.facts.fired.values().any(named) && !run.system && fired.all(told_nobody)
+}
+
+/// Why the steps so far told nobody.
+fn why_unreached(open: &Open, run: &Run) -> String {
+    let fired = || open.facts.fired.values();
+    let filters: BTreeSet<String> = fired().flat_map(|it| &it.withheld).map(ToString::to_string).collect();
+    let mut schedules: Vec<&str> = Vec::new();
+    if fired().flat_map(|fired| &fired.on_call).any(|shift| shift.who.is_empty()) {
+        for bound in run.roster.steps.iter().flat_map(|step| &step.schedules) {
+            if !schedules.contains(&bound.name.as_str()) {
+                schedules.push(bound.name.as_str());
+            }
+        }
+    }
+    let nobody = (!schedules.is_empty()).then(|| format!("nobody is on call in {}", schedules.join(", ")));
+    nobody.into_iter().chain(filters).collect::<Vec<_>>().join("; ")
 }
 
 fn everybody(schedule: &BoundSchedule, why: &str) -> Shift {
@@ -149,7 +162,7 @@ mod tests {
     use crate::directory::{Directory, Policy, Schedule, Step, Target};
     use crate::fixture::{core, directory, handle, name, notice, now};
     use crate::input::{Input, Past, ProviderSpec, Ticket};
-    use crate::record::{Entry, Fired, Record};
+    use crate::record::{Entry, Record};
     use crate::state::State;
     use crate::{Identity, Settings};
     use base::{BootId, LogId, NodeId, RecordId};

@@ -410,6 +410,8 @@ pub struct Alert {
     pub system: bool,
     /// Who was on call in the schedules of the first step, which the acceptance fires.
     pub on_call: BTreeSet<Shift>,
+    /// What filters withhold of the first step.
+    pub withheld: BTreeSet<Withheld>,
 }
 
 /// A recipient as bound.
@@ -508,6 +510,35 @@ impl fmt::Display for Shift {
     }
 }
 
+/// Which messages of a step a filter withholds, as judged when the step fired.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Withheld {
+    /// The filter's name.
+    pub filter: Name,
+    /// Those by these channels; empty means any.
+    pub channels: Vec<Name>,
+    /// Those for these people: ranges of places in [`Roster::people`], first and last.
+    pub people: Vec<(u32, u32)>,
+}
+
+impl Withheld {
+    /// Whether it withholds what is for the person at that place of the roster, at that address.
+    pub(crate) fn holds(&self, person: u32, address: &Address) -> bool {
+        let after = self.people.partition_point(|(first, _)| *first <= person);
+        let range = after.checked_sub(1).and_then(|at| self.people.get(at));
+        range.is_some_and(|(_, last)| person <= *last)
+            && (self.channels.is_empty() || self.channels.contains(&address.channel))
+    }
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let channels = self.channels.iter().map(Name::as_str).collect::<Vec<_>>().join(", ");
+        let what = if channels.is_empty() { "messages" } else { &channels };
+        write!(f, "filter {} withholds {what}", self.filter)
+    }
+}
+
 /// For whom an alert is and how it escalates, as the directory said when it was accepted.
 ///
 /// One for many alerts: named by the digest of its content, kept while an open alert needs it.
@@ -535,8 +566,26 @@ impl Roster {
     }
 
     /// Whom a step tells, where, if these are on call: those bound at accept, then those of its schedules, without
-    /// repetition.
-    pub fn told(&self, step: StepKey, on_call: &BTreeSet<Shift>) -> Cow<'_, [Reach]> {
+    /// repetition, and without what is withheld.
+    pub fn told(
+        &self,
+        step: StepKey,
+        on_call: &BTreeSet<Shift>,
+        withheld: &BTreeSet<Withheld>,
+    ) -> Cow<'_, [Reach]> {
+        let reach = self.chosen(step, on_call);
+        if withheld.is_empty() {
+            return reach;
+        }
+        let passes = |reach: &Reach| {
+            let at = self.at(*reach);
+            at.is_some_and(|(_, address)| !withheld.iter().any(|it| it.holds(reach.person, address)))
+        };
+        Cow::Owned(reach.iter().copied().filter(passes).collect())
+    }
+
+    /// Whom a step is for, where, if these are on call.
+    pub(crate) fn chosen(&self, step: StepKey, on_call: &BTreeSet<Shift>) -> Cow<'_, [Reach]> {
         let Some(bound) = self.steps.get(usize::from(step.step)) else { return Cow::Borrowed(&[]) };
         if bound.schedules.is_empty() {
             return Cow::Borrowed(&bound.reach);
@@ -624,6 +673,8 @@ pub struct Fired {
     pub by: Option<Actor>,
     /// Who was on call in the step's schedules, one shift for each; of several nodes that fired it, all.
     pub on_call: BTreeSet<Shift>,
+    /// What filters withhold of it; of several nodes that fired it, what all say.
+    pub withheld: BTreeSet<Withheld>,
 }
 
 /// What a notification is for.

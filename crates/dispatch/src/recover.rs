@@ -82,6 +82,7 @@ impl Dispatch {
             version: Arc::clone(&identity.version),
             channels: BTreeMap::new(),
             providers: BTreeMap::new(),
+            bundles: crate::bundle::Bundles::default(),
             clock: ActiveClock::default(),
             hush: Hush::default(),
             steps_due: BTreeSet::new(),
@@ -93,6 +94,7 @@ impl Dispatch {
             codes,
             keys,
             bindings: BTreeMap::new(),
+            rules: crate::rulebook::Rulebook::default(),
             indexes: BTreeMap::new(),
             rosters_written: BTreeSet::new(),
             almanac: past.almanac,
@@ -215,7 +217,7 @@ impl Dispatch {
             self.widen_fired(alert, step);
         }
         if let Some(run) = self.runs.get_mut(&alert) {
-            run.first = run.index.first(&run.roster, &run.bound.on_call);
+            run.first = run.index.first(&run.roster, &run.bound.on_call, &run.bound.withheld);
             run.missing = if run.mode() == Mode::Recall { run.first.len() } else { 0 };
         }
         self.own(alert, owner);

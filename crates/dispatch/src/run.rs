@@ -3,7 +3,7 @@
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
 use crate::lane::{Job, Rank};
-use crate::record::{Alert, Purpose, Reach, Roster, Shift, StepKey};
+use crate::record::{Alert, Purpose, Reach, Roster, Shift, StepKey, Withheld};
 use crate::state::{Facts, Sent};
 use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId, RecordId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,12 +30,17 @@ impl Index {
         self.places.contains_key(name)
     }
 
-    /// Whom the first step is for, if these are on call.
-    pub(crate) fn first(&self, roster: &Roster, on_call: &BTreeSet<Shift>) -> Arc<BTreeSet<u32>> {
-        if on_call.is_empty() {
+    /// Whom the first step is for, if these are on call and that is withheld.
+    pub(crate) fn first(
+        &self,
+        roster: &Roster,
+        on_call: &BTreeSet<Shift>,
+        withheld: &BTreeSet<Withheld>,
+    ) -> Arc<BTreeSet<u32>> {
+        if on_call.is_empty() && withheld.is_empty() {
             return Arc::clone(&self.first);
         }
-        let told = roster.told(StepKey::default(), on_call);
+        let told = roster.told(StepKey::default(), on_call, withheld);
         Arc::new(told.iter().map(|reach| reach.person).collect())
     }
 }

@@ -173,6 +173,8 @@ impl Facts {
         }
         mine.empty &= fired.empty;
         mine.on_call.extend(fired.on_call.iter().cloned());
+        // Withheld is what all withhold: each that fired it saw to it that somebody is told of what it let through.
+        mine.withheld.retain(|withheld| fired.withheld.contains(withheld));
     }
 
     /// Keeps the newest update and the first comments; a maximum and a minimum, so it still joins.
@@ -636,8 +638,8 @@ impl State {
         }
         let mut facts = self.early.remove(&id).unwrap_or_default();
         // The acceptance is the firing of the first step: whoever holds the record knows that people are to be told.
-        let on_call = alert.on_call.clone();
-        let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call };
+        let (on_call, withheld) = (alert.on_call.clone(), alert.withheld.clone());
+        let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call, withheld };
         facts.fire(StepKey::default(), &fired);
         if !self.early_closed.remove(&id) {
             self.open.insert(id, Open { at, alert: Arc::clone(alert), facts });

@@ -140,6 +140,7 @@ impl Dispatch {
             && found
             && self.held.is_empty()
             && self.answers.is_empty()
+            && self.bundles.is_empty()
             && self.channels.values().all(|c| c.lane.is_empty())
     }
 
@@ -206,7 +207,9 @@ impl Dispatch {
         let (step, _) = next_step(open, run)?;
         let on_call = self.shifts(&run.roster, step, run.system);
         let wider = run.roster.with_joined(step, &on_call);
-        let told = wider.as_ref().unwrap_or(&run.roster).told(step, &on_call);
+        let roster = wider.as_ref().unwrap_or(&run.roster);
+        let withheld = self.withheld(roster, step, open.content(), run.system);
+        let told = roster.told(step, &on_call, &withheld);
         let people = told.chunk_by(|a, b| a.person == b.person).count();
         Some(NextStep { step, due_in: self.clock.mono(due).map(|at| at.since(now.mono)), people })
     }

@@ -9,6 +9,7 @@ use dispatch::directory::{Address, Directory, Edition, Policy};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, Duty, End, Entry,
     Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Why,
+    Withheld,
 };
 use dispatch::state::{Poison, State};
 use matcher::Matchers;
@@ -125,8 +126,9 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
         5 => Record::Roster(roster(seed.other)),
         6 => Record::Update { alert, content: content(&text), silent: seed.other == 1 },
         7 => {
-            let on_call = shifts(writer, seed.other);
-            let fired = Fired { at, late: Duration::ZERO, empty: seed.other == 0, by: None, on_call };
+            let (on_call, withheld) = (shifts(writer, seed.other), withheld(writer, seed.other));
+            let (late, empty) = (Duration::ZERO, seed.other == 0);
+            let fired = Fired { at, late, empty, by: None, on_call, withheld };
             Record::StepFired { alert, step, fired }
         }
         8 | 9 => Record::Intent { alert, sends: vec![send(seed.other)] },
@@ -201,7 +203,18 @@ fn accepted(number: u64) -> Arc<Alert> {
         escalates: true,
         system: false,
         on_call: shifts(0, number),
+        withheld: withheld(0, number),
     })
+}
+
+/// What filters withhold: by one writer's directory more than by the other's.
+fn withheld(writer: usize, number: u64) -> BTreeSet<Withheld> {
+    let by = |filter: &str| Withheld { filter: name(filter), channels: vec![], people: vec![(0, 0)] };
+    match number % 3 {
+        0 => BTreeSet::new(),
+        1 => BTreeSet::from([by("nights")]),
+        _ => BTreeSet::from([by("nights"), by(if writer == 0 { "tests" } else { "drills" })]),
+    }
 }
 
 /// Who was on call: to one writer somebody else than to the other, and nobody where nobody was asked for.

@@ -5,7 +5,7 @@
 use base::{AlertId, NotificationId, RecordId};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Comment, Concluded, Conduct, Content, End, Fired, Outcome, Purpose,
-    Record, Send, Shift, Silence, StepKey,
+    Record, Send, Shift, Silence, StepKey, Withheld,
 };
 
 use ownership::Member;
@@ -198,8 +198,8 @@ fn says(content: &Content) -> String {
 fn accepted(alert: &Alert) -> String {
     let says = says(&alert.content);
     let exempt = if alert.escalates { "" } else { ", does not escalate" };
-    let on_call = on_call(&alert.on_call);
-    format!("{} accepted from {}: {says}, route {}{exempt}{on_call}", alert.code, alert.source, alert.route)
+    let chosen = chosen(&alert.on_call, &alert.withheld);
+    format!("{} accepted from {}: {says}, route {}{exempt}{chosen}", alert.code, alert.source, alert.route)
 }
 
 fn stepped(name: &str, step: StepKey, fired: &Fired) -> String {
@@ -211,12 +211,13 @@ fn stepped(name: &str, step: StepKey, fired: &Fired) -> String {
         fired.empty.then(|| ", which has nobody to tell".to_owned()),
         fired.by.as_ref().map(|by| format!(", because {} asked for it", who(by))),
     ];
-    parts.into_iter().flatten().collect::<String>() + &on_call(&fired.on_call)
+    parts.into_iter().flatten().collect::<String>() + &chosen(&fired.on_call, &fired.withheld)
 }
 
-/// `; anna on call in nights (turn 2 of nights)`, for each schedule.
-fn on_call(shifts: &BTreeSet<Shift>) -> String {
-    shifts.iter().map(|shift| format!("; {shift}")).collect()
+/// `; anna on call in nights (turn 2 of nights)`, for each schedule, and `; filter quiet withholds mail`.
+fn chosen(shifts: &BTreeSet<Shift>, withheld: &BTreeSet<Withheld>) -> String {
+    let shifts = shifts.iter().map(|shift| format!("; {shift}"));
+    shifts.chain(withheld.iter().map(|withheld| format!("; {withheld}"))).collect()
 }
 
 /// `mail to anna at anna@x.test`, with what it is for where that is not the alert itself.
@@ -366,6 +367,7 @@ mod tests {
             empty: true,
             by: Some(bea),
             on_call: BTreeSet::new(),
+            withheld: BTreeSet::new(),
         };
         let step = StepKey { round: 1, step: 2 };
         check(

@@ -8,6 +8,8 @@
 //!   mean a quote, a backslash and a new line, and any other backslash is itself.
 //! - Braces around a list, one comma after it, and an empty list are allowed, as there. A list without matchers
 //!   matches everything.
+//! - A label whose name is not of the letters that Prometheus allows stands in quotes, as in later Alertmanagers:
+//!   `"site name"="north"`. Version 0.25 knows no such labels, and refuses that.
 //! - Expressions are those of Go (RE2), in the letters that they share with Rust: `\d`, `\w`, `\s` and `\b` are
 //!   ASCII, brackets do not nest, `\Q…\E` quotes. See [`Expression`].
 
@@ -49,6 +51,11 @@ impl Matcher {
     /// A matcher of `label`. None if that is no name of a label: `[a-zA-Z_:][a-zA-Z0-9_:]*`.
     pub fn new(label: &str, test: Test) -> Option<Self> {
         parse::is_label(label).then(|| Self { label: label.to_owned(), test })
+    }
+
+    /// A matcher of a label that may be called anything. None if its name is empty.
+    pub fn of_any(label: &str, test: Test) -> Option<Self> {
+        (!label.is_empty()).then(|| Self { label: label.to_owned(), test })
     }
 
     /// The name of the label.
@@ -113,7 +120,20 @@ impl FromStr for Matchers {
     }
 }
 
-/// As it is read: always in quotes.
+/// `text` in quotes.
+fn quote(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => write!(f, "\\{letter}")?,
+            '\n' => f.write_str("\\n")?,
+            other => f.write_char(other)?,
+        }
+    }
+    f.write_char('"')
+}
+
+/// As it is read: the value always in quotes, the label where it has to be.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sign, value) = match &self.test {
@@ -122,15 +142,13 @@ impl fmt::Display for Matcher {
             Test::Match(expression) => ("=~", expression.as_str()),
             Test::NoMatch(expression) => ("!~", expression.as_str()),
         };
-        write!(f, "{}{sign}\"", self.label)?;
-        for letter in value.chars() {
-            match letter {
-                '"' | '\\' => write!(f, "\\{letter}")?,
-                '\n' => f.write_str("\\n")?,
-                other => f.write_char(other)?,
-            }
+        if parse::is_label(&self.label) {
+            f.write_str(&self.label)?;
+        } else {
+            quote(f, &self.label)?;
         }
-        f.write_char('"')
+        f.write_str(sign)?;
+        quote(f, value)
     }
 }
 

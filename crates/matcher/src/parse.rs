@@ -70,6 +70,17 @@ fn label_length(text: &str) -> usize {
     text.find(|letter| !is_letter(letter)).unwrap_or(text.len())
 }
 
+/// Bytes of the quoted text that `part` begins with, its quotes included.
+fn quoted_length(part: Part<'_>) -> Result<usize, ParseError> {
+    let mut is_escaped = true; // The first quote ends nothing.
+    let end = part.text.bytes().position(|byte| {
+        let was_escaped = is_escaped;
+        is_escaped = byte == b'\\' && !was_escaped;
+        byte == b'"' && !was_escaped
+    });
+    end.map(|end| end + 1).ok_or_else(|| part.error("the quote that begins here does not end"))
+}
+
 /// Reads one matcher.
 pub(crate) fn matcher(text: &str) -> Result<Matcher, ParseError> {
     read(Part { text, before: 0 })
@@ -117,11 +128,12 @@ fn split(list: Part<'_>) -> Vec<Part<'_>> {
 
 fn read(part: Part<'_>) -> Result<Matcher, ParseError> {
     let part = part.trim();
-    let length = label_length(part.text);
-    if length == 0 {
+    let length = if part.text.starts_with('"') { quoted_length(part)? } else { label_length(part.text) };
+    let name = part.until(length);
+    let label = if name.text.starts_with('"') { unquoted(name)? } else { name.text.to_owned() };
+    if label.is_empty() {
         return Err(part.error("there is no label's name, such as severity in severity=\"high\""));
     }
-    let label = part.until(length).text.to_owned();
     let sign_at = part.after(length).trim();
     let sign = ["=~", "!~", "!=", "="].into_iter().find(|sign| sign_at.text.starts_with(sign));
     let Some(sign) = sign else {

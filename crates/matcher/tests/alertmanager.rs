@@ -16,6 +16,7 @@ const DIFFERENCES: &[(&str, Answer, &str)] = &[
         Answer::Refused,
         "it is an expression only inside of the parentheses it is put into",
     ),
+    ("\"foo\"=\"bar\"", Answer::Hit, "labels of other sources than Prometheus are called anything"),
     ("foo=~\"a{1001}\"", Answer::Miss, "the limit here is on what an expression costs, not on the count"),
 ];
 
@@ -47,6 +48,9 @@ fn an_error_names_its_column() {
         ("a=\"ä\"b\"", "column 5: there is a quote inside the value; write it as \\\""),
         ("a=b\"", "column 4: there is a quote inside the value; write it as \\\""),
         (" a = \"b", "column 6: the quote that begins here does not end"),
+        ("\"a", "column 1: the quote that begins here does not end"),
+        ("\"\"=b", "column 1: there is no label's name, such as severity in severity=\"high\""),
+        ("\"a=b\"", "column 6: there is none of =, !=, =~ and !~ after a=b"),
         ("a =~ \"(\"", "column 6: \"(\" is not an expression: unclosed group"),
     ] {
         assert_eq!(text.parse::<Matcher>().unwrap_err().to_string(), expect, "{text}");
@@ -71,8 +75,8 @@ fn matcher() -> impl Strategy<Value = Matcher> {
         expression.clone().prop_map(Test::Match),
         expression.prop_map(Test::NoMatch),
     ];
-    ("[a-zA-Z_:][a-zA-Z0-9_:]{0,5}", test)
-        .prop_filter_map("no label", |(label, test)| Matcher::new(&label, test))
+    (prop_oneof!["[a-zA-Z_:][a-zA-Z0-9_:]{0,5}", "[a-z \\\\\"=,{}ä\n]{1,5}"], test)
+        .prop_filter_map("no label", |(label, test)| Matcher::of_any(&label, test))
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! Writes the message of one delivery: the words from the templates, the link, the identity.
 
+mod bundle;
+
 use crate::render::{RenderInput, Renderer};
 use api::LinkKey;
 use base::Wall;
@@ -37,6 +39,9 @@ impl Letters {
 
     /// The message that `delivery` asks for.
     pub(crate) fn write(&self, delivery: &Delivery) -> Message {
+        if !delivery.others.is_empty() {
+            return self.write_together(delivery);
+        }
         let person = delivery.roster.at(delivery.reach).map(|(person, _)| person);
         let link = person.and_then(|person| self.link(delivery, person));
         let words = Words::of(delivery);
@@ -92,6 +97,7 @@ impl Letters {
             link,
             thread: Some(delivery.alert_id.to_string()),
             at: delivery.accepted,
+            together: Vec::new(),
         }
     }
 

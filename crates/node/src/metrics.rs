@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Every counter: name, what it counts.
-pub const COUNTERS: [(&str, &str); 9] = [
+pub const COUNTERS: [(&str, &str); 10] = [
     ("steadfast_alerts_accepted_total", "Alerts accepted."),
     ("steadfast_alerts_acknowledged_total", "Acknowledgements recorded."),
     ("steadfast_alerts_closed_total", "Alerts closed."),
@@ -15,6 +15,7 @@ pub const COUNTERS: [(&str, &str); 9] = [
     ("steadfast_attempts_accepted_total", "Attempts that a provider accepted."),
     ("steadfast_attempts_refused_total", "Attempts that a provider refused."),
     ("steadfast_attempts_unknown_total", "Attempts whose outcome nobody knows."),
+    ("steadfast_steps_withheld_total", "Steps, the first included, of which filters withheld something."),
 ];
 
 /// The counters of one process.
@@ -27,10 +28,16 @@ impl Metrics {
     /// Counts one durable record.
     pub(crate) fn count(&self, record: &Record) {
         match record {
-            Record::Accept(_) => self.add(0, 1),
+            Record::Accept(alert) => {
+                self.add(0, 1);
+                self.add(9, usize::from(!alert.withheld.is_empty()));
+            }
             Record::Ack { .. } => self.add(1, 1),
             Record::Closed { .. } => self.add(2, 1),
-            Record::StepFired { .. } => self.add(3, 1),
+            Record::StepFired { fired, .. } => {
+                self.add(3, 1);
+                self.add(9, usize::from(!fired.withheld.is_empty()));
+            }
             Record::Intent { sends, .. } => {
                 self.add(4, sends.len());
                 self.add(5, sends.iter().filter(|send| send.repeat.is_some()).count());

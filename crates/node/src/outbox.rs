@@ -1,10 +1,10 @@
 //! Hands deliveries to the providers: rendering and sending happen in tasks, never in the loop.
 //!
-//! Every delivery ends in exactly one report. A channel that panics is a failed attempt of unknown outcome,
+//! Every delivery ends in exactly one report for each notification that it is for. A channel that panics is a failed attempt of unknown outcome,
 //! not the end of the node.
 
 use crate::letter::Letters;
-use base::{AlertId, Name};
+use base::{AlertId, Name, NotificationId, RecordId};
 use channel::Channel;
 use dispatch::Delivery;
 use dispatch::directory::Edition;
@@ -51,12 +51,14 @@ impl Outbox {
         let letters = Arc::clone(&self.letters);
         let reports = self.reports.clone();
         tokio::spawn(async move {
-            let alert = delivery.alert_id;
-            let (notification, intent) = (delivery.notification, delivery.intent);
+            let each = delivery.each().map(|one| (one.alert_id, one.notification, one.intent));
+            let each: Vec<(AlertId, NotificationId, RecordId)> = each.collect();
             let outcome = attempt(provider, letters, delivery).await;
-            let concluded = Concluded { notification, intent, outcome };
-            // Only a loop that has ended no longer listens; the next boot will find the attempt unfinished.
-            drop(reports.send((alert, concluded)));
+            for (alert, notification, intent) in each {
+                let concluded = Concluded { notification, intent, outcome: outcome.clone() };
+                // Only a loop that has ended no longer listens; the next boot will find the attempt unfinished.
+                drop(reports.send((alert, concluded)));
+            }
         });
     }
 }

@@ -8,6 +8,7 @@ mod builtin;
 mod guard;
 mod variables;
 
+pub(crate) use variables::repeat_text;
 pub use variables::{RenderInput, VARIABLES, Variable};
 
 use base::limits::MESSAGE_BYTES_MAX;
@@ -18,7 +19,7 @@ use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use record::document::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
-use variables::{Sample, repeat_text, values};
+use variables::{Sample, values};
 
 /// Steps of the engine for one text. A template that needs more is refused, so that one with a loop in a
 /// loop does not hold up other alerts. An alert with all its labels needs a few thousand.

@@ -12,7 +12,7 @@ use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
     Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Joined,
-    Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
 };
 use matcher::Matchers;
 use ownership::Condition;
@@ -356,6 +356,8 @@ mirror! {
         system: bool,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         on_call: Vec<ShiftForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        withheld: Vec<WithheldForm>,
     }
 }
 
@@ -386,6 +388,17 @@ mirror! {
         by: Option<ActorForm>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         on_call: Vec<ShiftForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        withheld: Vec<WithheldForm>,
+    }
+}
+
+mirror! {
+    WithheldForm of Withheld {
+        filter: Text<Name>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        channels: Vec<Text<Name>>,
+        people: Vec<(u32, u32)>,
     }
 }
 

@@ -67,7 +67,7 @@ macro_rules! plain {
         }
     )* };
 }
-plain!(bool, u8, u16, u32, u64, Arc<str>, BTreeMap<Arc<str>, Arc<str>>);
+plain!(bool, u8, u16, u32, u64, (u32, u32), Arc<str>, BTreeMap<Arc<str>, Arc<str>>);
 
 /// Milliseconds since 1970-01-01 UTC.
 impl Form<Wall> for i64 {

@@ -132,6 +132,9 @@ pub(crate) enum Command {
     /// Which alerts are for whom
     #[command(subcommand)]
     Routes(SectionAction),
+    /// Which messages are not sent
+    #[command(subcommand)]
+    Filters(SectionAction),
     /// One message template
     #[command(subcommand)]
     Template(TemplateAction),

@@ -26,6 +26,8 @@ pub(crate) enum Section {
     Departments,
     /// Which alerts are for whom.
     Routes,
+    /// Which messages are not sent.
+    Filters,
 }
 
 impl Section {
@@ -40,6 +42,7 @@ impl Section {
             Self::Templates => "templates",
             Self::Departments => "departments",
             Self::Routes => "routes",
+            Self::Filters => "filters",
         }
     }
 
@@ -53,7 +56,8 @@ impl Section {
             Self::Policies => &["mode", "steps", "repeat"],
             Self::Templates => &["channel", "language", "default", "subject"],
             Self::Departments => &["title"],
-            Self::Routes => &["sources", "severity", "labels", "to", "policy"],
+            Self::Routes => &["sources", "severity", "matchers", "to", "policy"],
+            Self::Filters => &["channels", "recipients", "below", "matchers", "contains"],
         }
     }
 }

@@ -96,6 +96,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         Command::Templates(action) => node.section(out, Section::Templates, action),
         Command::Departments(action) => node.section(out, Section::Departments, action),
         Command::Routes(action) => node.section(out, Section::Routes, action),
+        Command::Filters(action) => node.section(out, Section::Filters, action),
         Command::Template(action) => node.asked(async |client| sections::template(client, out, action).await),
         Command::Token(action) => node.asked(async |client| access::token(client, out, action).await),
         Command::User(action) => node.asked(async |client| access::user(client, out, action).await),

@@ -95,8 +95,12 @@ async fn one(
         serde_json::from_value(value).map_err(|error| Told::bad(format!("alert {at}: {error}")))?;
     let name = form.labels.get("alertname").map_or_else(String::new, |name| format!(" ({name})"));
     let placed = |why: String| format!("alert {at}{name}: {why}");
-    let posted =
+    let mut posted =
         read(&form, moment::now(), settings.resolve_timeout).map_err(|why| Told::bad(placed(why)))?;
+    let word = posted.content.labels.get("severity").map_or("", AsRef::as_ref);
+    if let Some(severity) = edition.directory.severity(&caller.source, word) {
+        posted.content.severity = severity;
+    }
     let notice = Box::new(Notice {
         source: caller.source.clone(),
         key: None,

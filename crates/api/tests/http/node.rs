@@ -55,6 +55,7 @@ fn book() -> Directory {
             scopes: vec![scope.to_owned()],
             expires: None,
             refuse_solo: false,
+            severities: BTreeMap::new(),
         };
         document.tokens.insert(scope.to_owned(), token);
     }

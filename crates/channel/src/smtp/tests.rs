@@ -36,6 +36,7 @@ fn message() -> Message {
         link: None,
         thread: Some("0000001f-20000abcd-17".into()),
         at: Wall(1_700_000_000_000),
+        together: Vec::new(),
     }
 }
 

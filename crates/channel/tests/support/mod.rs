@@ -30,6 +30,7 @@ pub(crate) fn message(to: &str) -> Message {
         link: None,
         thread: Some("0000001f-20000abcd-17".to_owned()),
         at: Wall(1_700_000_000_000),
+        together: Vec::new(),
     }
 }
 

@@ -3,11 +3,12 @@
 use base::time::parse_duration;
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{
-    Address, Civil, Directory, Group, ListedAddress, Matcher, Mode, Policy, Recipient, Repeat, Route,
+    Address, Bundle, Civil, Directory, Filter, Group, ListedAddress, Mode, Policy, Recipient, Repeat, Route,
     Schedule, Severity, Step, Target, Unsent,
 };
 use dispatch::record::{Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};
+use matcher::Matchers;
 use std::time::Duration;
 
 /// Why a command is not understood.
@@ -161,14 +162,14 @@ fn step(after: &str, rest: &[&str]) -> Said<Step> {
     Ok(step)
 }
 
-/// `route pumps to pumps source scada severity high label site=north policy standard ttl 1h`.
+/// `route pumps to pumps source scada severity high matching site=north also bundle 3/1m policy standard ttl 1h`.
 pub(crate) fn route(words: &[&str]) -> Said<Route> {
     let (who, rest) = words.split_first().ok_or("which route?")?;
     let mut route = Route {
         name: name(who)?,
         sources: Vec::new(),
         severity: Severity::Info,
-        labels: Vec::new(),
+        matchers: Matchers::default(),
         windows: Vec::new(),
         calendars: Vec::new(),
         except_calendars: Vec::new(),
@@ -176,14 +177,19 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
         policy: None,
         templates: Vec::new(),
         ttl: None,
+        also: false,
+        bundle: None,
     };
+    let (also, rest): (Vec<_>, Vec<_>) = rest.iter().partition(|word| **word == "also");
+    route.also = !also.is_empty();
     for pair in rest.chunks(2) {
         let [key, value] = pair else { return Err("a route's clauses come in pairs".into()) };
         match *key {
             "to" => route.to = targets(value)?,
             "source" => route.sources.push(name(value)?),
             "severity" => route.severity = severity(value)?,
-            "label" => route.labels.push(matcher(value)?),
+            "matching" => route.matchers = matchers(value)?,
+            "bundle" => route.bundle = Some(bundle(value)?),
             "policy" => route.policy = Some(name(value)?),
             "ttl" => route.ttl = Some(duration(Some(value))?),
             other => return Err(format!("a route has no {other}")),
@@ -192,9 +198,35 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
     Ok(route)
 }
 
-fn matcher(text: &str) -> Said<Matcher> {
-    let (label, value) = text.split_once('=').ok_or("write: label NAME=VALUE")?;
-    Ok(Matcher { label: label.into(), value: value.into(), equal: true })
+fn matchers(text: &str) -> Said<Matchers> {
+    text.parse().map_err(|error| format!("{text}: {error}"))
+}
+
+/// `3/1m`, or `3/1m/critical` where critical ones wait as well.
+fn bundle(text: &str) -> Said<Bundle> {
+    let mut parts = text.split('/');
+    let (over, within) = (number(parts.next())?, duration(parts.next())?);
+    Ok(Bundle { over, within, critical: parts.next() == Some("critical") })
+}
+
+/// `filter quiet channel sms for anna below high matching site=north contains test in nights not-in holidays`.
+fn filter(words: &[&str]) -> Said<(Name, Filter)> {
+    let (who, rest) = words.split_first().ok_or("which filter?")?;
+    let mut filter = Filter::default();
+    for pair in rest.chunks(2) {
+        let [key, value] = pair else { return Err("a filter's clauses come in pairs".into()) };
+        match *key {
+            "channel" => filter.channels.push(name(value)?),
+            "for" => filter.recipients.push(name(value)?),
+            "below" => filter.below = Some(severity(value)?),
+            "matching" => filter.matchers = matchers(value)?,
+            "contains" => filter.contains.push(value.trim_start_matches('"').into()),
+            "in" => filter.calendars.push(name(value)?),
+            "not-in" => filter.except_calendars.push(name(value)?),
+            other => return Err(format!("a filter has no {other}")),
+        }
+    }
+    Ok((name(who)?, filter))
 }
 
 fn severity(word: &str) -> Said<Severity> {
@@ -319,6 +351,10 @@ pub(crate) fn directory(book: &mut Directory, line: &str, words: &[&str]) -> Sai
             book.policies.insert(name, entry);
         }
         ["route", rest @ ..] => book.routes.push(route(rest)?),
+        ["filter", rest @ ..] => {
+            let (name, entry) = filter(rest)?;
+            book.filters.insert(name, entry);
+        }
         ["operators", rest @ ..] => {
             book.settings.operators = rest.iter().map(|word| target(word)).collect::<Said<_>>()?;
         }

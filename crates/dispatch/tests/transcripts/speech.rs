@@ -2,7 +2,7 @@
 
 use base::time::Human;
 use base::{AlertId, Name};
-use dispatch::record::{Actor, Code, Entry, Fired, Outcome, Purpose, Record, Send, Shift, StepKey};
+use dispatch::record::{Actor, Code, Entry, Fired, Outcome, Purpose, Record, Send, Shift, StepKey, Withheld};
 use dispatch::state::State;
 use dispatch::{Answer, Delivery, Refusal, Taken};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         Record::Roster(_) | Record::Done { .. } => return None,
         Record::Accept(alert) => {
             let roster = state.rosters.get(&alert.roster)?;
-            let told = roster.told(StepKey::default(), &alert.on_call);
+            let told = roster.told(StepKey::default(), &alert.on_call, &alert.withheld);
             let people = told.chunk_by(|a, b| a.person == b.person).count();
             let exempt = if alert.escalates { "" } else { ", exempt from escalation" };
             format!(
@@ -33,7 +33,7 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
                 persons(people),
                 roster.policy_name,
                 alert.route,
-                on_call(&alert.on_call),
+                chosen(&alert.on_call, &alert.withheld),
             )
         }
         Record::Update { alert, silent: true, .. } => format!("{} was not heard of in time", of(alert)),
@@ -102,12 +102,17 @@ fn firing(state: &State, alert: AlertId, step: StepKey, fired: &Fired) -> String
     let late = if fired.late.is_zero() { String::new() } else { format!(", {} late", Human(fired.late)) };
     let round = if step.round == 0 { String::new() } else { format!(" of round {}", step.round + 1) };
     let whom = if fired.empty { "nobody is left to tell".into() } else { told(state, alert, step) };
-    format!("step {}{round} fires: {whom}{late}{asked}{}", step.step + 1, on_call(&fired.on_call))
+    format!(
+        "step {}{round} fires: {whom}{late}{asked}{}",
+        step.step + 1,
+        chosen(&fired.on_call, &fired.withheld)
+    )
 }
 
-/// `; anna on call in nights (turn 2)`, for each schedule.
-fn on_call(shifts: &BTreeSet<Shift>) -> String {
-    shifts.iter().map(|shift| format!("; {shift}")).collect()
+/// `; anna on call in nights (turn 2)`, for each schedule, and `; filter quiet withholds mail`.
+fn chosen(shifts: &BTreeSet<Shift>, withheld: &BTreeSet<Withheld>) -> String {
+    let shifts = shifts.iter().map(|shift| format!("; {shift}"));
+    shifts.chain(withheld.iter().map(|withheld| format!("; {withheld}"))).collect()
 }
 
 /// Whom a step is for, but for those who have acknowledged.
@@ -119,7 +124,7 @@ fn told(state: &State, alert: AlertId, step: StepKey) -> String {
     let acked: Vec<&Name> = acks.filter_map(|ack| ack.recipient.as_ref()).collect();
     let wider = roster.with_joined(step, &fired.on_call);
     let roster = wider.as_ref().unwrap_or(roster);
-    let told = roster.told(step, &fired.on_call);
+    let told = roster.told(step, &fired.on_call, &fired.withheld);
     let who = told.iter().filter_map(|reach| roster.at(*reach)).map(|(who, _)| &who.name);
     let mut names: Vec<String> = who.filter(|name| !acked.contains(name)).map(Name::to_string).collect();
     names.dedup();
@@ -128,6 +133,14 @@ fn told(state: &State, alert: AlertId, step: StepKey) -> String {
 
 /// What one attempt is, without its address, so that many like it can be told together.
 pub(crate) fn delivery(codes: &CodesKnown, delivery: &Delivery) -> String {
+    if !delivery.others.is_empty() {
+        let each: Vec<String> = delivery.each().map(|each| one(codes, each)).collect();
+        return format!("one message: {}", each.join("; "));
+    }
+    one(codes, delivery)
+}
+
+fn one(codes: &CodesKnown, delivery: &Delivery) -> String {
     let what = match delivery.purpose {
         Purpose::Alert(StepKey { round: 0, step }) => format!("alert, step {}", step + 1),
         Purpose::Alert(StepKey { round, step }) => format!("alert, step {} of round {}", step + 1, round + 1),

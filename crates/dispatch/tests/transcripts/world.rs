@@ -91,8 +91,8 @@ impl World {
 
     /// A line tells of something that happens, rather than how things are.
     pub(crate) fn happens(line: &str) -> bool {
-        const SETTINGS: [&str; 8] =
-            ["recipient", "group", "schedule", "people", "policy", "route", "operators", "ttl"];
+        const SETTINGS: [&str; 9] =
+            ["recipient", "group", "schedule", "people", "policy", "route", "filter", "operators", "ttl"];
         let words = notation::words(line);
         let first = words.first().map_or("", String::as_str);
         let answers = words.get(1).is_some_and(|word| word == "answers");
@@ -163,9 +163,13 @@ impl World {
             ["on-call", rest @ ..] => {
                 let shift = notation::shift(rest)?;
                 self.almanac.on_call.insert(shift.schedule.clone(), shift);
-                if self.core.is_some() {
-                    self.inputs.push_back(Input::Almanac(self.almanac.clone()));
-                }
+                self.tell_almanac();
+            }
+            ["calendar", calendar, holds @ ("begins" | "ends")] => {
+                let calendar = notation::name(calendar)?;
+                self.almanac.calendars.remove(&calendar);
+                self.almanac.calendars.extend((*holds == "begins").then_some(calendar));
+                self.tell_almanac();
             }
             ["apply", "directory"] => {
                 let directory = Arc::new(self.book.clone());
@@ -188,6 +192,12 @@ impl World {
             [] => (),
         }
         Ok(())
+    }
+
+    fn tell_almanac(&mut self) {
+        if self.core.is_some() {
+            self.inputs.push_back(Input::Almanac(self.almanac.clone()));
+        }
     }
 
     fn notice(&mut self, notice: dispatch::Notice) {
@@ -447,9 +457,11 @@ impl World {
             let text = speech::outcome(outcome);
             self.say_of(format!("{} <- ", delivery.provider), &delivery.address.value, format!(": {text}"));
         }
-        let (notification, intent) = (delivery.notification, delivery.intent);
-        let concluded = Concluded { notification, intent, outcome: outcome.clone() };
-        self.inputs.push_back(Input::Report(vec![(delivery.alert_id, concluded)]));
+        let reports = delivery.each().map(|each| {
+            let (notification, intent) = (each.notification, each.intent);
+            (each.alert_id, Concluded { notification, intent, outcome: outcome.clone() })
+        });
+        self.inputs.push_back(Input::Report(reports.collect()));
     }
 
     fn crash(&mut self) {

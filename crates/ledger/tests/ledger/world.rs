@@ -187,8 +187,14 @@ impl World {
                 self.write(at, Record::Update { alert, content: Arc::new(content), silent: false });
             }
             _ if self.chance.below(2) == 0 => {
-                let fired =
-                    Fired { at: now, late: Duration::ZERO, empty: false, by: None, on_call: BTreeSet::new() };
+                let fired = Fired {
+                    at: now,
+                    late: Duration::ZERO,
+                    empty: false,
+                    by: None,
+                    on_call: BTreeSet::new(),
+                    withheld: BTreeSet::new(),
+                };
                 let step = StepKey { round: 0, step: 1 };
                 self.write(at, Record::StepFired { alert, step, fired });
             }

@@ -85,7 +85,7 @@ pub struct RenderInput<'a> {
 }
 
 /// Why a message may be a repeat, for the one who gets it.
-pub(super) fn repeat_text(cause: Cause) -> &'static str {
+pub(crate) fn repeat_text(cause: Cause) -> &'static str {
     match cause {
         Cause::Crash => "the sending node stopped before it knew whether an earlier try arrived",
         Cause::Takeover => "another node was to send this and is silent, so nobody knows whether it arrived",

@@ -43,6 +43,9 @@ pub struct Document {
     /// Which alerts are for whom; the first that matches counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// Which messages are not sent, by name: those of which all conditions of a filter hold.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub filters: BTreeMap<String, Filter>,
     /// Keys for programs, by name.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub tokens: BTreeMap<String, Token>,
@@ -69,6 +72,9 @@ pub struct Settings {
     /// say; a duration such as `5m`, which it is if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolve_timeout: Option<String>,
+    /// What words of sources for severities mean, such as `sev1 = "critical"`. Compared without case; before ours.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub severities: BTreeMap<String, String>,
 }
 
 /// Times to live by severity. An alert found older than this with nobody told ends as expired.
@@ -270,9 +276,13 @@ pub struct Route {
     /// At least this severe: `info` (if absent), `warning`, `high` or `critical`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
-    /// With labels like these, all of them.
+    /// With labels that all of these match, such as `site="north"` or `unit!~"test.*"`: Alertmanager's matchers. An
+    /// alert without the label `alertname` is called by its summary.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub labels: Vec<Matcher>,
+    pub matchers: Vec<String>,
+    /// The same in an older form: read, and written as `matchers`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<Label>,
     /// At any of these times; always if absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<Window>,
@@ -293,13 +303,62 @@ pub struct Route {
     /// Overrides the settings' time to live; a duration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl: Option<String>,
+    /// The routes after it are looked at too, and whom those that match tell is told as well; false if absent. The
+    /// policy, the templates and everything else are those of the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<bool>,
+    /// Puts what goes beyond a number of messages for one address into one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Bundle>,
 }
 
-/// A test on one label: give either `equals` or `differs`. An absent label counts as empty.
+/// When first notifications of a route for one address are put together into one message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Matcher {
+pub struct Bundle {
+    /// So many go out singly; at least 1.
+    pub over: u32,
+    /// Counted from the first of them; at its end those beyond them go out as one. A duration of at most `1h`.
+    pub within: String,
+    /// Critical alerts wait with the others; false if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub critical: Option<bool>,
+}
+
+/// A rule by which messages are not sent. Give at least one condition; all that are given must hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// By any of these channels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<String>,
+    /// For any of these recipients, or members of these groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recipients: Vec<String>,
+    /// Less severe than this: `warning`, `high` or `critical`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub below: Option<String>,
+    /// With labels that all of these match, as in routes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub matchers: Vec<String>,
+    /// With any of these words in the summary or the details. Compared without case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contains: Vec<String>,
+    /// Within any of these calendars.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calendars: Vec<String>,
+    /// Within none of these calendars.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except_calendars: Vec<String>,
+}
+
+/// A test on one label, in an older form: give either `equals` or `differs`. An absent label counts as empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Label {
     /// The label's name.
     pub label: String,
     /// The value it must have.
@@ -339,6 +398,9 @@ pub struct Token {
     /// Refuse what it sends (503) while no other node holds a copy, instead of accepting it on one disk alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refuse_solo: bool,
+    /// What its words for severities mean, before those of the settings.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub severities: BTreeMap<String, String>,
 }
 
 /// Somebody who logs in.

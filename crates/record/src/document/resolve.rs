@@ -3,6 +3,7 @@
 //! All problems are found, not the first, because whoever writes a directory of a thousand entries should
 //! not have to ask a thousand times. Nothing here recurses over what strangers wrote.
 
+mod filters;
 mod groups;
 mod people;
 mod policies;
@@ -70,6 +71,7 @@ impl Document {
             policies: check.table("policies", &self.policies, Check::policy),
             templates: check.templates(),
             routes: check.routes(),
+            filters: check.table("filters", &self.filters, Check::filter),
             tokens: check.table("tokens", &self.tokens, Check::token),
             users: check.table("users", &self.users, Check::user),
         };
@@ -179,6 +181,7 @@ impl<'a> Check<'a> {
                 form.resolve_timeout.as_deref(),
                 usual.resolve_timeout,
             ),
+            severities: self.severities(&top.key("severities"), &form.severities),
         }
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use base::time::Wall;
 use base::{Digest, Name};
 use dispatch::directory as book;
+use matcher::{Expression, Matcher, Test};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -276,8 +277,10 @@ fn routes_and_their_parts_are_judged() {
         severity = "hihg"
         sources = ["a b"]
         labels = [{ label = "", equals = "x" }, { label = "site" }]
+        matchers = ['site="north"', 'unit~"a"', 'unit=~"(a"', 'a=~"((x{1000}){1000}){1000}"']
         windows = [{ days = ["mon", "tues"], from = "8:00", until = "24:01" }]
         to = ["anna"]
+        bundle = { over = 0, within = "2h" }
         "#,
         &[
             "routes[0].severity: \"hihg\" is none of info, warning, high, critical; did you mean \"high\"?",
@@ -285,10 +288,68 @@ fn routes_and_their_parts_are_judged() {
             "routes[0].sources[0]: a name consists of letters, digits, '-', '_' and '.', and starts with a letter or digit; it must not hold ' ' there",
             "routes[0].labels[0].label: a label's name must not be empty",
             "routes[0].labels[1]: give either \"equals\" or \"differs\"",
+            "routes[0].matchers[1]: \"unit~\\\"a\\\"\": column 5: there is none of =, !=, =~ and !~ after unit",
+            "routes[0].matchers[2]: \"unit=~\\\"(a\\\"\": column 7: \"(a\" is not an expression: unclosed group",
+            "routes[0].matchers[3]: \"a=~\\\"((x{1000}){1000}){1000}\\\"\": column 4: the expression is too large when compiled; repeat less",
             "routes[0].windows[0].days[1]: \"tues\" is none of mon, tue, wed, thu, fri, sat, sun; did you mean \"tue\"?",
             "routes[0].windows[0].from: \"8:00\" is not a time of day from 00:00 to 23:59",
             "routes[0].windows[0].until: \"24:01\" is not a time of day from 00:01 to 24:00",
+            "routes[0].bundle.over: the first message never waits for others; it is at least 1",
+            "routes[0].bundle.within: it is at most 1h",
         ],
+    );
+}
+
+#[test]
+fn filters_and_words_for_severities_are_judged() {
+    check(
+        r#"
+        [settings.severities]
+        sev1 = "critcal"
+        Sev2 = "high"
+        sev2 = "info"
+        " " = "info"
+        [filters.all]
+        [filters.quiet]
+        channels = ["mial"]
+        recipients = ["ana", "mail:a@x"]
+        below = "info"
+        contains = [" "]
+        matchers = ["=x"]
+        calendars = ["nights"]
+        "#,
+        &[
+            r#"settings.severities." ": a word must not be empty"#,
+            r#"settings.severities.sev1: "critcal" is none of info, warning, high, critical; did you mean "critical"?"#,
+            r#"settings.severities.sev2: "sev2" stands there twice: case does not count"#,
+            "filters.all: a filter without a condition would withhold every message; name one",
+            "filters.quiet.below: nothing is less severe than info",
+            "filters.quiet.contains[0]: an empty word is in every message",
+            r#"filters.quiet.channels[0]: there is no channel "mial"; did you mean "mail"?"#,
+            r#"filters.quiet.recipients[0]: there is no recipient or group "ana"; did you mean "anna"?"#,
+            r#"filters.quiet.recipients[1]: there is no recipient or group "mail:a@x""#,
+            r#"filters.quiet.matchers[0]: "=x": column 1: there is no label's name, such as severity in severity="high""#,
+            r#"filters.quiet.calendars[0]: there is no calendar "nights""#,
+        ],
+    );
+}
+
+#[test]
+fn labels_of_the_older_form_become_matchers() {
+    let text = r#"
+        [recipients.anna]
+        addresses = [{ channel = "mail", value = "a@x" }]
+        [[routes]]
+        name = "all"
+        labels = [{ label = "site", equals = "no\"rth" }, { label = "Standort Ü", differs = "test" }]
+        to = ["anna"]
+        "#;
+    let directory = read_toml(text, "x").unwrap().resolve(&Rules::any()).unwrap();
+    let written = write_toml(&Document::from(&directory));
+    assert!(
+        written.contains(r#"matchers = ['site="no\"rth"', '"Standort Ü"!="test"']"#)
+            && !written.contains("labels"),
+        "{written}"
     );
 }
 
@@ -420,9 +481,45 @@ fn policy() -> impl Strategy<Value = book::Policy> {
     )
 }
 
+fn matcher() -> impl Strategy<Value = Matcher> {
+    let test = prop_oneof![
+        any::<String>().prop_map(Test::Equal),
+        any::<String>().prop_map(Test::NotEqual),
+        Just(Test::Match(Expression::new("no.*|s\\d\"").unwrap())),
+        Just(Test::NoMatch(Expression::new("x+").unwrap())),
+    ];
+    let label = proptest::sample::select(vec!["site", "unit", "Standort Ü", "a\"b\\c"]);
+    (label, test).prop_filter_map("too long", |(label, test)| Matcher::of_any(label, test))
+}
+
+fn bundle() -> impl Strategy<Value = book::Bundle> {
+    (1..u32::MAX, 1..3600u64, any::<bool>()).prop_map(|(over, seconds, critical)| {
+        let within = Duration::from_secs(seconds);
+        book::Bundle { over, within, critical }
+    })
+}
+
+fn filter() -> impl Strategy<Value = book::Filter> {
+    let matchers = proptest::collection::vec(matcher(), 1..3);
+    let below = proptest::sample::select(vec![None, Some(book::Severity::Critical)]);
+    (matchers, below, proptest::collection::vec("[a-z]{1,5}", 0..3)).prop_map(
+        |(matchers, below, contains)| book::Filter {
+            channels: vec![name("mail")],
+            recipients: vec![name("anna"), name("pümpe.1")],
+            below,
+            matchers: matchers.into_iter().collect(),
+            contains: contains.iter().map(|word| word.as_str().into()).collect(),
+            calendars: Vec::new(),
+            except_calendars: vec![name("holidays")],
+        },
+    )
+}
+
+fn severities() -> BTreeMap<Arc<str>, book::Severity> {
+    BTreeMap::from([("sev1".into(), book::Severity::Critical), ("größer".into(), book::Severity::High)])
+}
+
 fn route() -> impl Strategy<Value = book::Route> {
-    let matcher = ("[a-zé.\"]{1,6}".prop_map(Arc::from), wild(), any::<bool>())
-        .prop_map(|(label, value, equal)| book::Matcher { label, value, equal });
     let window = (1u8..128, 0u16..1440, 1u16..=1440).prop_map(|(days, from, until)| book::Window {
         days,
         from,
@@ -431,26 +528,33 @@ fn route() -> impl Strategy<Value = book::Route> {
     (
         names(&["scada", "prometheus"]),
         proptest::sample::select(&book::Severity::ALL[..]),
-        proptest::collection::vec(matcher, 0..3),
+        proptest::collection::vec(matcher(), 0..3),
         proptest::collection::vec(window, 0..3),
         targets(),
         proptest::option::of(Just(name("night.shift"))),
         names(&["mail-short"]),
         proptest::option::of(span()),
+        (any::<bool>(), proptest::option::of(bundle())),
     )
-        .prop_map(|(sources, severity, labels, windows, to, policy, templates, ttl)| book::Route {
-            name: name("x"),
-            sources: sources.into_iter().collect(),
-            severity,
-            labels,
-            windows,
-            calendars: vec![name("holidays")],
-            except_calendars: Vec::new(),
-            to,
-            policy,
-            templates: templates.into_iter().collect(),
-            ttl,
-        })
+        .prop_map(
+            |(sources, severity, matchers, windows, to, policy, templates, ttl, (also, bundle))| {
+                book::Route {
+                    name: name("x"),
+                    sources: sources.into_iter().collect(),
+                    severity,
+                    matchers: matchers.into_iter().collect(),
+                    windows,
+                    calendars: vec![name("holidays")],
+                    except_calendars: Vec::new(),
+                    to,
+                    policy,
+                    templates: templates.into_iter().collect(),
+                    ttl,
+                    also,
+                    bundle,
+                }
+            },
+        )
 }
 
 fn template() -> impl Strategy<Value = book::Template> {
@@ -469,8 +573,13 @@ fn access() -> impl Strategy<Value = (book::Token, book::User)> {
     let scopes = proptest::sample::subsequence(&book::Scope::ALL[..], 0..=5);
     let expires = proptest::option::of((-62_167_219_200_000..=253_402_300_799_999i64).prop_map(Wall));
     (any::<[u8; 32]>(), scopes, expires, text()).prop_map(|(digest, scopes, expires, title)| {
-        let token =
-            book::Token { digest: Digest(digest), scopes: scopes.clone(), expires, refuse_solo: false };
+        let token = book::Token {
+            digest: Digest(digest),
+            scopes: scopes.clone(),
+            expires,
+            refuse_solo: false,
+            severities: severities(),
+        };
         (token, book::User { title, password: "$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA".into(), scopes })
     })
 }
@@ -500,10 +609,19 @@ fn directory() -> impl Strategy<Value = book::Directory> {
                 operators,
                 ttl,
                 resolve_timeout,
+                severities: severities(),
             });
     let settings = prop_oneof![Just(book::Settings::default()), settings];
-    (people, policy(), template(), routes, access(), settings, names(&["anna", "7"])).prop_map(
-        |((anna, number, title), policy, template, mut routes, (token, user), settings, members)| {
+    (people, policy(), template(), (routes, filter()), access(), settings, names(&["anna", "7"])).prop_map(
+        |(
+            (anna, number, title),
+            policy,
+            template,
+            (mut routes, filter),
+            (token, user),
+            settings,
+            members,
+        )| {
             for (at, route) in routes.iter_mut().enumerate() {
                 route.name = name(&format!("route-{at}"));
             }
@@ -524,6 +642,7 @@ fn directory() -> impl Strategy<Value = book::Directory> {
                 policies: BTreeMap::from([(name("night.shift"), policy)]),
                 templates: BTreeMap::from([(name("mail-short"), template)]),
                 routes,
+                filters: BTreeMap::from([(name("quiet"), filter)]),
                 tokens: BTreeMap::from([(name("scada"), token)]),
                 users: BTreeMap::from([(name("bea"), user)]),
             }

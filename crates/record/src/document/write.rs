@@ -6,7 +6,9 @@ use super::schedules;
 use base::time::Human;
 use base::{Name, Wall};
 use dispatch::directory as book;
+use matcher::Matcher;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The days of a window, Monday first, as bits are counted.
@@ -28,6 +30,7 @@ impl From<&book::Directory> for form::Document {
             policies: table(&directory.policies, policy),
             templates: table(&directory.templates, template),
             routes: directory.routes.iter().map(route).collect(),
+            filters: table(&directory.filters, filter),
             tokens: table(&directory.tokens, token),
             users: table(&directory.users, user),
         }
@@ -47,6 +50,7 @@ fn settings(settings: &book::Settings) -> form::Settings {
             critical: differing(critical, usual[3]),
         }),
         resolve_timeout: differing(settings.resolve_timeout, book::Settings::default().resolve_timeout),
+        severities: severities(&settings.severities),
     }
 }
 
@@ -130,7 +134,8 @@ fn route(route: &book::Route) -> form::Route {
         name: route.name.to_string(),
         sources: names(&route.sources),
         severity: (route.severity != book::Severity::Info).then(|| route.severity.word().to_owned()),
-        labels: route.labels.iter().map(matcher).collect(),
+        matchers: route.matchers.iter().map(Matcher::to_string).collect(),
+        labels: Vec::new(),
         windows: route.windows.iter().map(|it| window(*it)).collect(),
         calendars: names(&route.calendars),
         except_calendars: names(&route.except_calendars),
@@ -138,13 +143,33 @@ fn route(route: &book::Route) -> form::Route {
         policy: name(route.policy.as_ref()),
         templates: names(&route.templates),
         ttl: route.ttl.map(duration),
+        also: route.also.then_some(true),
+        bundle: route.bundle.map(bundle),
     }
 }
 
-fn matcher(matcher: &book::Matcher) -> form::Matcher {
-    let value = Some(matcher.value.as_ref().to_owned());
-    let (equals, differs) = if matcher.equal { (value, None) } else { (None, value) };
-    form::Matcher { label: matcher.label.as_ref().to_owned(), equals, differs }
+fn bundle(bundle: book::Bundle) -> form::Bundle {
+    form::Bundle {
+        over: bundle.over,
+        within: duration(bundle.within),
+        critical: bundle.critical.then_some(true),
+    }
+}
+
+fn filter(filter: &book::Filter) -> form::Filter {
+    form::Filter {
+        channels: names(&filter.channels),
+        recipients: names(&filter.recipients),
+        below: filter.below.map(|severity| severity.word().to_owned()),
+        matchers: filter.matchers.iter().map(Matcher::to_string).collect(),
+        contains: filter.contains.iter().map(|word| word.as_ref().to_owned()).collect(),
+        calendars: names(&filter.calendars),
+        except_calendars: names(&filter.except_calendars),
+    }
+}
+
+fn severities(severities: &BTreeMap<Arc<str>, book::Severity>) -> BTreeMap<String, String> {
+    severities.iter().map(|(word, severity)| (word.to_string(), severity.word().to_owned())).collect()
 }
 
 fn window(window: book::Window) -> form::Window {
@@ -163,6 +188,7 @@ fn token(token: &book::Token) -> form::Token {
         scopes: scopes(&token.scopes),
         expires: token.expires.map(expiry),
         refuse_solo: token.refuse_solo,
+        severities: severities(&token.severities),
     }
 }
 

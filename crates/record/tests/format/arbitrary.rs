@@ -8,7 +8,7 @@ use dispatch::directory::{
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
     Concluded, Conduct, Content, Duty, End, Entry, Fired, Joined, Origin, Outcome, Person, Purpose, Reach,
-    Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -85,7 +85,7 @@ fn content() -> impl Strategy<Value = Arc<Content>> {
 }
 
 fn alert() -> impl Strategy<Value = Alert> {
-    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), shifts());
+    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), (shifts(), withheld()));
     let code = (proptest::char::range('A', 'Z'), any::<u32>());
     (name(), of((text(), digest())), of(digest()), content(), code, bound).prop_map(
         |(
@@ -94,7 +94,7 @@ fn alert() -> impl Strategy<Value = Alert> {
             fingerprint,
             content,
             (letter, number),
-            (route, roster, ttl, escalates, system, on_call),
+            (route, roster, ttl, escalates, system, (on_call, withheld)),
         )| {
             Alert {
                 source,
@@ -108,6 +108,7 @@ fn alert() -> impl Strategy<Value = Alert> {
                 escalates,
                 system,
                 on_call,
+                withheld,
             }
         },
     )
@@ -118,6 +119,11 @@ fn shifts() -> impl Strategy<Value = BTreeSet<Shift>> {
     let shift = (name(), vec(name(), 0..3), text(), vec(joined, 0..2));
     let shift = shift.prop_map(|(schedule, who, because, joined)| Shift { schedule, who, because, joined });
     btree_set(shift, 0..3)
+}
+
+fn withheld() -> impl Strategy<Value = BTreeSet<Withheld>> {
+    let withheld = (name(), vec(name(), 0..3), vec(any::<(u32, u32)>(), 0..3));
+    btree_set(withheld.prop_map(|(filter, channels, people)| Withheld { filter, channels, people }), 0..3)
 }
 
 fn target() -> impl Strategy<Value = Target> {
@@ -243,8 +249,9 @@ fn concluded() -> impl Strategy<Value = Concluded> {
 }
 
 fn about_an_alert() -> impl Strategy<Value = Record> {
-    let fired = (wall(), duration(), any::<bool>(), of(actor()), shifts())
-        .prop_map(|(at, late, empty, by, on_call)| Fired { at, late, empty, by, on_call });
+    let fired = (wall(), duration(), any::<bool>(), of(actor()), shifts(), withheld()).prop_map(
+        |(at, late, empty, by, on_call, withheld)| Fired { at, late, empty, by, on_call, withheld },
+    );
     let ack = (wall(), of(name()), actor(), of(text()))
         .prop_map(|(at, recipient, by, comment)| Acknowledgement { at, recipient, by, comment });
     let comment = (wall(), actor(), text()).prop_map(|(at, by, text)| Comment { at, by, text });
@@ -335,7 +342,13 @@ pub(crate) fn samples() -> Vec<Entry> {
         at = at + Duration::from_secs(1);
         Entry { at, record }
     };
-    node_samples().into_iter().chain(alert_samples()).chain(on_call_samples()).map(stamp).collect()
+    node_samples()
+        .into_iter()
+        .chain(alert_samples())
+        .chain(on_call_samples())
+        .chain(filter_samples())
+        .map(stamp)
+        .collect()
 }
 
 fn id(seq: u64) -> RecordId {
@@ -453,6 +466,7 @@ fn sample_alert() -> Alert {
         escalates: true,
         system: false,
         on_call: BTreeSet::new(),
+        withheld: BTreeSet::new(),
     }
 }
 
@@ -474,13 +488,28 @@ fn on_call_samples() -> Vec<Record> {
     let on_call =
         [shift(&[], "no layer and no override has anybody"), shift(&["anna"], "overrides[0]")].into();
     let at = Wall(1_795_165_209_000);
-    let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call };
+    let withheld = BTreeSet::new();
+    let fired = Fired { at, late: Duration::ZERO, empty: false, by: None, on_call, withheld };
     let step = StepKey { round: 0, step: 1 };
     vec![
         Record::Roster(Arc::new(roster)),
         Record::Accept(Arc::new(accepted)),
         Record::StepFired { alert: AlertId(id(7)), step, fired },
     ]
+}
+
+/// What records say of filters, where they withhold something.
+fn filter_samples() -> Vec<Record> {
+    let withheld = |channels: &[&str]| -> BTreeSet<Withheld> {
+        let channels = channels.iter().map(|channel| named(channel)).collect();
+        [Withheld { filter: named("quiet"), channels, people: vec![(0, 3), (7, 7)] }].into()
+    };
+    let accepted = Alert { withheld: withheld(&["sms", "voice"]), ..sample_alert() };
+    let at = Wall(1_795_165_209_000);
+    let (late, on_call) = (Duration::ZERO, BTreeSet::new());
+    let fired = Fired { at, late, empty: true, by: None, on_call, withheld: withheld(&[]) };
+    let step = StepKey { round: 0, step: 1 };
+    vec![Record::Accept(Arc::new(accepted)), Record::StepFired { alert: AlertId(id(7)), step, fired }]
 }
 
 fn sample_sends() -> Vec<Send> {
@@ -516,6 +545,7 @@ fn alert_samples() -> Vec<Record> {
         empty: true,
         by: Some(Actor::ourselves()),
         on_call: BTreeSet::new(),
+        withheld: BTreeSet::new(),
     };
     vec![
         Record::Roster(Arc::new(sample_roster())),

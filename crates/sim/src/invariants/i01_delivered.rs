@@ -61,6 +61,6 @@ impl Invariant for Delivered {
 fn first(roster: &Roster, on_call: &BTreeSet<Shift>) -> BTreeSet<Name> {
     let wider = roster.with_joined(StepKey::default(), on_call);
     let roster = wider.as_ref().unwrap_or(roster);
-    let told = roster.told(StepKey::default(), on_call);
+    let told = roster.told(StepKey::default(), on_call, &BTreeSet::new());
     told.iter().filter_map(|reach| roster.at(*reach)).map(|(person, _)| person.name.clone()).collect()
 }

@@ -59,7 +59,8 @@ impl OnTime {
         let roster = scene.history.roster(alert)?;
         let policy = &roster.policy;
         let accepted = &scene.history.alerts.get(&alert)?.alert;
-        let nobody = before == StepKey::default() && roster.told(before, &accepted.on_call).is_empty();
+        let nobody = before == StepKey::default()
+            && roster.told(before, &accepted.on_call, &accepted.withheld).is_empty();
         let after = if step.round != before.round {
             policy.repeat?.after
         } else if nobody {

@@ -15,5 +15,6 @@ mod on_call;
 mod operator;
 mod prometheus;
 mod providers;
+mod routes;
 mod site;
 mod story;

@@ -66,7 +66,13 @@ impl Check<'_> {
             }
             moment
         });
-        Token { digest, scopes: self.scopes(place, &form.scopes), expires, refuse_solo: form.refuse_solo }
+        Token {
+            digest,
+            scopes: self.scopes(place, &form.scopes),
+            expires,
+            refuse_solo: form.refuse_solo,
+            severities: self.severities(&place.key("severities"), &form.severities),
+        }
     }
 
     pub(super) fn user(&mut self, place: &Place<'_>, key: &str, form: &form::User) -> User {

@@ -1,4 +1,4 @@
-//! Routes with their matchers and windows.
+//! Routes with their windows and bundles.
 
 use super::super::form;
 use super::super::moment;
@@ -7,14 +7,19 @@ use super::super::write::{ALL_DAYS, DAYS};
 use super::policies::placeholder;
 use super::{Check, Section};
 use base::Name;
-use base::limits::LABEL_BYTES_MAX;
-use dispatch::directory::{Matcher, Route, Severity, Window};
+use base::limits::{BUNDLE_WITHIN_MAX, ROUTES_MAX};
+use base::time::Human;
+use dispatch::directory::{Bundle, Route, Severity, Window};
+use matcher::Matchers;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl<'a> Check<'a> {
     pub(super) fn routes(&mut self) -> Vec<Route> {
         let book = self.book;
         let top = Place::top("routes");
+        if book.routes.len() > ROUTES_MAX {
+            self.note(&top, format!("there are {} routes; at most {ROUTES_MAX}", book.routes.len()));
+        }
         let mut names: BTreeMap<&'a str, usize> = BTreeMap::new();
         let mut routes = Vec::with_capacity(book.routes.len());
         for (at, form) in book.routes.iter().enumerate() {
@@ -34,15 +39,14 @@ impl<'a> Check<'a> {
         if form.to.is_empty() {
             self.note(&place.key("to"), "the route tells nobody; name at least one recipient or group");
         }
-        let severities = Severity::ALL.map(|severity| (severity.word(), severity));
         let severity = form.severity.as_deref();
-        let severity = severity.and_then(|text| self.word(&place.key("severity"), text, &severities));
+        let severity = severity.and_then(|text| self.severity(&place.key("severity"), text));
         let ttl = form.ttl.as_deref().map(|text| self.duration(&place.key("ttl"), text));
         Route {
             name: self.name(&place.key("name"), &form.name).unwrap_or_else(placeholder),
             sources: self.names(&place.key("sources"), &form.sources),
             severity: severity.unwrap_or(Severity::Info),
-            labels: self.matchers(&place.key("labels"), &form.labels),
+            matchers: self.route_matchers(place, form),
             windows: self.windows(&place.key("windows"), &form.windows),
             calendars: self.calendars(&place.key("calendars"), &form.calendars),
             except_calendars: self.calendars(&place.key("except_calendars"), &form.except_calendars),
@@ -50,35 +54,26 @@ impl<'a> Check<'a> {
             policy: self.reference_at(place, "policy", Section::Policies, form.policy.as_deref()),
             templates: self.route_templates(&place.key("templates"), &form.templates),
             ttl,
+            also: form.also.unwrap_or(false),
+            bundle: form.bundle.as_ref().map(|form| self.bundle(&place.key("bundle"), form)),
         }
     }
 
-    fn calendars(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Name> {
-        let each = texts.iter().enumerate();
-        each.filter_map(|(at, text)| self.reference(&place.at(at), Section::Calendars, text)).collect()
+    fn route_matchers(&mut self, place: &Place<'_>, form: &form::Route) -> Matchers {
+        let labels = self.labels(&place.key("labels"), &form.labels);
+        let matchers = self.matchers(&place.key("matchers"), &form.matchers);
+        labels.into_iter().chain(matchers.iter().cloned()).collect()
     }
 
-    fn matchers(&mut self, place: &Place<'_>, forms: &[form::Matcher]) -> Vec<Matcher> {
-        forms.iter().enumerate().filter_map(|(at, form)| self.matcher(&place.at(at), form)).collect()
-    }
-
-    fn matcher(&mut self, place: &Place<'_>, form: &form::Matcher) -> Option<Matcher> {
-        if form.label.is_empty() {
-            self.note(&place.key("label"), "a label's name must not be empty");
+    fn bundle(&mut self, place: &Place<'_>, form: &form::Bundle) -> Bundle {
+        if form.over == 0 {
+            self.note(&place.key("over"), "the first message never waits for others; it is at least 1");
         }
-        let (value, equal) = match (&form.equals, &form.differs) {
-            (Some(value), None) => (value, true),
-            (None, Some(value)) => (value, false),
-            (None, None) | (Some(_), Some(_)) => {
-                self.note(place, "give either \"equals\" or \"differs\"");
-                return None;
-            }
-        };
-        if form.label.len() + value.len() > LABEL_BYTES_MAX {
-            let detail = format!("a label's name and value have at most {LABEL_BYTES_MAX} bytes together");
-            self.note(place, detail);
+        let within = self.duration(&place.key("within"), &form.within);
+        if within > BUNDLE_WITHIN_MAX {
+            self.note(&place.key("within"), format!("it is at most {}", Human(BUNDLE_WITHIN_MAX)));
         }
-        Some(Matcher { label: form.label.as_str().into(), value: value.as_str().into(), equal })
+        Bundle { over: form.over.max(1), within, critical: form.critical.unwrap_or(false) }
     }
 
     fn windows(&mut self, place: &Place<'_>, forms: &[form::Window]) -> Vec<Window> {
