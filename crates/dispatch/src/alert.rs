@@ -87,9 +87,9 @@ impl Dispatch {
         let content = notice.content.standing_since(open.content());
         if **open.content() != content {
             self.append(now, Record::Update { alert, content: Arc::new(content), silent: false }, out);
+            self.look_again(now, alert);
         }
         self.heard(now, alert, notice.stands_for);
-        self.listen_again(now, alert);
         self.taken(Taken::Repeated, alert, code)
     }
 
@@ -119,7 +119,7 @@ impl Dispatch {
             self.tell_if_unreached(now, alert, out);
         }
         self.heard(now, alert, stands_for);
-        self.note_silenced(now, &[alert], out);
+        self.note_held(now, &[alert], out);
         Ok(self.taken(Taken::New, alert, code))
     }
 
@@ -155,6 +155,8 @@ impl Dispatch {
         if self.rosters_written.insert(roster.id) {
             self.append(now, Record::Roster(Arc::clone(roster)), out);
         }
+        let system = routed.binding.system;
+        let flapping = if system { None } else { self.flapping(now, notice.fingerprint, &routed.route) };
         let open_codes = &self.open_codes;
         let code = self.codes.next(now, |code| open_codes.contains_key(&code));
         let alert = Arc::new(Alert {
@@ -167,8 +169,9 @@ impl Dispatch {
             route: routed.route.clone(),
             roster: roster.id,
             ttl: routed.ttl,
-            system: routed.binding.system,
-            on_call: self.shifts(roster, StepKey::default(), routed.binding.system),
+            system,
+            on_call: self.shifts(roster, StepKey::default(), system),
+            flapping,
         });
         let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
         let id = AlertId(id);

@@ -369,6 +369,7 @@ mod tests {
             policy: None,
             templates: Vec::new(),
             ttl: None,
+            flapping: None,
         }
     }
 

@@ -224,7 +224,7 @@ impl Dispatch {
         if let Some((open, run)) = found
             && ours
             && !done(open)
-            && !run.is_silenced()
+            && !(run.is_held() && self.cluster.rules().hush)
             && wanted(open, run, delivery.reach, delivery.purpose)
         {
             // Nor did anybody else begin with it meanwhile: two whose cut is healed may have announced it at once.
@@ -262,9 +262,9 @@ impl Dispatch {
         let alert = delivery.alert_id;
         let ours = self.may_send(alert, &delivery.address.channel);
         let into = self.state.target(alert);
-        let silenced = self.runs.get(&alert).is_some_and(Run::is_silenced);
-        let outcome = if silenced {
-            Outcome::Refused { then: Then::RetryNow, why: "not sent: a silence holds the alert back".into() }
+        let held = self.runs.get(&alert).is_some_and(Run::is_held);
+        let outcome = if held {
+            Outcome::Refused { then: Then::RetryNow, why: "not sent: the alert is held back".into() }
         } else if into != alert {
             // Given up, it would count as told, and nobody would tell them: not now, and not when the other one
             // arrives here, if it has not yet.
@@ -420,16 +420,16 @@ impl Dispatch {
         Some(Job { notification: concluded.notification, reach, purpose: sent.purpose, repeat })
     }
 
-    /// While a silence holds the alert nothing is queued: when that is over, all that has no outcome is.
+    /// While the alert is held back nothing is queued: when that is over, all that has no outcome is.
     fn requeue(&mut self, alert: AlertId, sent: &Sent, job: Job) {
-        let run = self.runs.get(&alert).filter(|run| !run.is_silenced());
+        let run = self.runs.get(&alert).filter(|run| !run.is_held());
         let Some(rank) = run.map(|run| run.rank) else { return };
         self.channels.entry(sent.address.channel.clone()).or_default().lane.push_job(alert, rank, job);
     }
 
     fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
         if let Some(run) = self.runs.get_mut(&alert)
-            && !run.is_silenced()
+            && !run.is_held()
         {
             run.retries.insert((now.mono + after, job));
             self.retries_due.insert((now.mono + after, alert, job));

@@ -5,8 +5,10 @@
 //! whole, by (term, version), never edited field by field: two half-merged address books would call people
 //! that neither operator meant.
 
+mod hush;
 mod schedule;
 
+pub use hush::{Flapping, Inhibition, Maintenance};
 pub use schedule::{Calendar, Schedule};
 
 use base::{Digest, Name, NodeId, Wall};
@@ -306,6 +308,8 @@ pub struct Route {
     pub templates: Vec<Name>,
     /// Overrides the settings' time-to-live.
     pub ttl: Option<Duration>,
+    /// When the same trouble counts as flapping; never if none.
+    pub flapping: Option<Flapping>,
 }
 
 /// What a token or user may do.
@@ -416,6 +420,10 @@ pub struct Directory {
     pub templates: BTreeMap<Name, Template>,
     /// In order; the first that matches counts.
     pub routes: Vec<Route>,
+    /// Which alerts hold others back.
+    pub inhibitions: Vec<Inhibition>,
+    /// Times in which alerts are held back.
+    pub maintenance: BTreeMap<Name, Maintenance>,
     /// Keys for programs.
     pub tokens: BTreeMap<Name, Token>,
     /// Who logs in.

@@ -11,8 +11,8 @@ use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Origin,
-    Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Flapping,
+    Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use matcher::Matchers;
 use ownership::Condition;
@@ -356,6 +356,16 @@ mirror! {
         system: bool,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         on_call: Vec<ShiftForm>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flapping: Option<FlappingForm>,
+    }
+}
+
+mirror! {
+    FlappingForm of Flapping {
+        times: u32,
+        within: u64,
+        steady: u64,
     }
 }
 

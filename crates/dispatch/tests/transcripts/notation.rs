@@ -3,8 +3,8 @@
 use base::time::parse_duration;
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{
-    Address, Civil, Directory, Group, ListedAddress, Matcher, Mode, Policy, Recipient, Repeat, Route,
-    Schedule, Severity, Step, Target, Unsent,
+    Address, Civil, Directory, Flapping, Group, Inhibition, ListedAddress, Maintenance, Matcher, Mode,
+    Policy, Recipient, Repeat, Route, Schedule, Severity, Step, Target, Unsent,
 };
 use dispatch::record::{Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};
@@ -176,6 +176,7 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
         policy: None,
         templates: Vec::new(),
         ttl: None,
+        flapping: None,
     };
     for pair in rest.chunks(2) {
         let [key, value] = pair else { return Err("a route's clauses come in pairs".into()) };
@@ -186,10 +187,28 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
             "label" => route.labels.push(matcher(value)?),
             "policy" => route.policy = Some(name(value)?),
             "ttl" => route.ttl = Some(duration(Some(value))?),
+            "flapping" => route.flapping = Some(flapping(value)?),
             other => return Err(format!("a route has no {other}")),
         }
     }
     Ok(route)
+}
+
+/// `4/30m/5m`: raised so often, within this time, and told once it has stood for that.
+fn flapping(text: &str) -> Said<Flapping> {
+    let mut parts = text.split('/');
+    let raised = number(parts.next())?;
+    Ok(Flapping { raised, within: duration(parts.next())?, steady: duration(parts.next())? })
+}
+
+/// `site-down source severity=critical target severity=warning equal site`.
+fn inhibition(words: &[&str]) -> Said<Inhibition> {
+    let [who, "source", source, "target", target, rest @ ..] = words else {
+        return Err("write: inhibit NAME source MATCHERS target MATCHERS equal LABELS".into());
+    };
+    let read = |text: &str| text.parse().map_err(|error| format!("{text}: {error}"));
+    let equal = rest.iter().skip(1).map(|label| (*label).into()).collect();
+    Ok(Inhibition { name: name(who)?, source: read(source)?, target: read(target)?, equal })
 }
 
 fn matcher(text: &str) -> Said<Matcher> {
@@ -319,6 +338,15 @@ pub(crate) fn directory(book: &mut Directory, line: &str, words: &[&str]) -> Sai
             book.policies.insert(name, entry);
         }
         ["route", rest @ ..] => book.routes.push(route(rest)?),
+        ["inhibit", rest @ ..] => book.inhibitions.push(inhibition(rest)?),
+        ["maintenance", who, matchers, "while", calendar] => {
+            let window = Maintenance {
+                title: (*who).into(),
+                matchers: matchers.parse().map_err(|error| format!("{matchers}: {error}"))?,
+                calendars: vec![name(calendar)?],
+            };
+            book.maintenance.insert(name(who)?, window);
+        }
         ["operators", rest @ ..] => {
             book.settings.operators = rest.iter().map(|word| target(word)).collect::<Said<_>>()?;
         }

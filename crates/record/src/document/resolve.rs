@@ -4,6 +4,7 @@
 //! not have to ask a thousand times. Nothing here recurses over what strangers wrote.
 
 mod groups;
+mod hush;
 mod people;
 mod policies;
 mod routes;
@@ -70,6 +71,8 @@ impl Document {
             policies: check.table("policies", &self.policies, Check::policy),
             templates: check.templates(),
             routes: check.routes(),
+            inhibitions: check.inhibitions(),
+            maintenance: check.maintenance_windows(),
             tokens: check.table("tokens", &self.tokens, Check::token),
             users: check.table("users", &self.users, Check::user),
         };

@@ -28,6 +28,8 @@ impl From<&book::Directory> for form::Document {
             policies: table(&directory.policies, policy),
             templates: table(&directory.templates, template),
             routes: directory.routes.iter().map(route).collect(),
+            inhibitions: directory.inhibitions.iter().map(inhibition).collect(),
+            maintenance: table(&directory.maintenance, maintenance),
             tokens: table(&directory.tokens, token),
             users: table(&directory.users, user),
         }
@@ -138,7 +140,34 @@ fn route(route: &book::Route) -> form::Route {
         policy: name(route.policy.as_ref()),
         templates: names(&route.templates),
         ttl: route.ttl.map(duration),
+        flapping: route.flapping.map(flapping),
     }
+}
+
+fn flapping(flapping: book::Flapping) -> form::Flapping {
+    let book::Flapping { raised, within, steady } = flapping;
+    form::Flapping { raised, within: duration(within), steady: duration(steady) }
+}
+
+fn inhibition(inhibition: &book::Inhibition) -> form::Inhibition {
+    form::Inhibition {
+        name: inhibition.name.to_string(),
+        source: matchers(&inhibition.source),
+        target: matchers(&inhibition.target),
+        equal: inhibition.equal.iter().map(|label| label.as_ref().to_owned()).collect(),
+    }
+}
+
+fn maintenance(window: &book::Maintenance) -> form::Maintenance {
+    form::Maintenance {
+        title: Some(window.title.to_string()),
+        matchers: matchers(&window.matchers),
+        calendars: names(&window.calendars),
+    }
+}
+
+fn matchers(matchers: &matcher::Matchers) -> Vec<String> {
+    matchers.iter().map(ToString::to_string).collect()
 }
 
 fn matcher(matcher: &book::Matcher) -> form::Matcher {

@@ -7,8 +7,8 @@ use dispatch::directory::{
 };
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
-    Concluded, Conduct, Content, Duty, End, Entry, Fired, Origin, Outcome, Person, Purpose, Reach, Record,
-    Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Concluded, Conduct, Content, Duty, End, Entry, Fired, Flapping, Origin, Outcome, Person, Purpose, Reach,
+    Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -84,8 +84,16 @@ fn content() -> impl Strategy<Value = Arc<Content>> {
     )
 }
 
+fn flapping() -> impl Strategy<Value = Flapping> {
+    (any::<u32>(), duration(), duration()).prop_map(|(times, within, steady)| Flapping {
+        times,
+        within,
+        steady,
+    })
+}
+
 fn alert() -> impl Strategy<Value = Alert> {
-    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), shifts());
+    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), shifts(), of(flapping()));
     let code = (proptest::char::range('A', 'Z'), any::<u32>());
     (name(), of((text(), digest())), of(digest()), content(), code, bound).prop_map(
         |(
@@ -94,7 +102,7 @@ fn alert() -> impl Strategy<Value = Alert> {
             fingerprint,
             content,
             (letter, number),
-            (route, roster, ttl, escalates, system, on_call),
+            (route, roster, ttl, escalates, system, on_call, flapping),
         )| {
             Alert {
                 source,
@@ -108,6 +116,7 @@ fn alert() -> impl Strategy<Value = Alert> {
                 escalates,
                 system,
                 on_call,
+                flapping,
             }
         },
     )
@@ -333,7 +342,18 @@ pub(crate) fn samples() -> Vec<Entry> {
         at = at + Duration::from_secs(1);
         Entry { at, record }
     };
-    node_samples().into_iter().chain(alert_samples()).chain(on_call_samples()).map(stamp).collect()
+    node_samples()
+        .into_iter()
+        .chain(alert_samples())
+        .chain(on_call_samples())
+        .chain([flapping_sample()])
+        .map(stamp)
+        .collect()
+}
+
+fn flapping_sample() -> Record {
+    let flapping = Flapping { times: 5, within: Duration::from_secs(1800), steady: Duration::from_secs(300) };
+    Record::Accept(Arc::new(Alert { flapping: Some(flapping), ..sample_alert() }))
 }
 
 fn id(seq: u64) -> RecordId {
@@ -451,6 +471,7 @@ fn sample_alert() -> Alert {
         escalates: true,
         system: false,
         on_call: BTreeSet::new(),
+        flapping: None,
     }
 }
 

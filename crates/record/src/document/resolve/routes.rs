@@ -50,10 +50,11 @@ impl<'a> Check<'a> {
             policy: self.reference_at(place, "policy", Section::Policies, form.policy.as_deref()),
             templates: self.route_templates(&place.key("templates"), &form.templates),
             ttl,
+            flapping: form.flapping.as_ref().map(|it| self.flapping(&place.key("flapping"), it)),
         }
     }
 
-    fn calendars(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Name> {
+    pub(super) fn calendars(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Name> {
         let each = texts.iter().enumerate();
         each.filter_map(|(at, text)| self.reference(&place.at(at), Section::Calendars, text)).collect()
     }
