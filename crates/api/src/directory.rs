@@ -456,8 +456,18 @@ pub(crate) async fn lost(
 }
 
 /// The sections whose entries can be changed one by one.
-const SECTIONS: [&str; 8] =
-    ["departments", "recipients", "groups", "schedules", "calendars", "policies", "templates", "routes"];
+const SECTIONS: [&str; 10] = [
+    "departments",
+    "recipients",
+    "groups",
+    "schedules",
+    "calendars",
+    "policies",
+    "templates",
+    "routes",
+    "inhibitions",
+    "maintenance",
+];
 
 fn known(section: &str) -> Result<(), Rejection> {
     if SECTIONS.contains(&section) {
@@ -473,7 +483,7 @@ fn entry<T: Serialize>(table: &BTreeMap<String, T>, name: &str) -> Option<serde_
 
 /// Shows one entry.
 #[utoipa::path(get, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name")),
     responses((status = 200, body = serde_json::Value, description = "The entry, as in the whole document"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -492,6 +502,11 @@ pub(crate) async fn show_entry(
         "calendars" => entry(&book.calendars, &name),
         "policies" => entry(&book.policies, &name),
         "templates" => entry(&book.templates, &name),
+        "maintenance" => entry(&book.maintenance, &name),
+        "inhibitions" => {
+            let found = book.inhibitions.iter().find(|it| it.name == name);
+            found.and_then(|it| serde_json::to_value(it).ok())
+        }
         _ => {
             let route = book.routes.iter().find(|route| route.name == name);
             route.and_then(|route| serde_json::to_value(route).ok())
@@ -508,7 +523,7 @@ fn missing(section: &str, name: &str) -> Rejection {
 /// Adds or replaces one entry. A new route goes to the end.
 #[utoipa::path(put, path = "/api/v1/directory/{section}/{name}", tag = "directory",
     request_body = serde_json::Value,
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -530,7 +545,9 @@ pub(crate) async fn put_entry(
         "calendars" => set(&mut book.calendars, &name, given.clone()),
         "policies" => set(&mut book.policies, &name, given.clone()),
         "templates" => set(&mut book.templates, &name, given.clone()),
-        _ => set_route(&mut book.routes, &name, given.clone()),
+        "maintenance" => set(&mut book.maintenance, &name, given.clone()),
+        "inhibitions" => set_named(&mut book.inhibitions, |it| &it.name, &name, given.clone()),
+        _ => set_named(&mut book.routes, |route| &route.name, &name, given.clone()),
     })
     .await
 }
@@ -544,28 +561,29 @@ fn set<T: serde::de::DeserializeOwned>(
     Ok(())
 }
 
-fn set_route(
-    routes: &mut Vec<form::Route>,
+fn set_named<T: serde::de::DeserializeOwned>(
+    entries: &mut Vec<T>,
+    name_of: impl Fn(&T) -> &str,
     name: &str,
     mut given: serde_json::Value,
 ) -> Result<(), Rejection> {
     if let Some(fields) = given.as_object_mut() {
         fields.entry("name").or_insert_with(|| name.into());
     }
-    let route: form::Route = crate::read::read_value(given)?;
-    if route.name != name {
+    let entry: T = crate::read::read_value(given)?;
+    if name_of(&entry) != name {
         return Err(Rejection::at(Kind::Invalid, "/name", "the path says another name"));
     }
-    match routes.iter_mut().find(|known| known.name == name) {
-        Some(known) => *known = route,
-        None => routes.push(route),
+    match entries.iter_mut().find(|known| name_of(known) == name) {
+        Some(known) => *known = entry,
+        None => entries.push(entry),
     }
     Ok(())
 }
 
 /// Removes one entry.
 #[utoipa::path(delete, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates or routes"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -586,11 +604,9 @@ pub(crate) async fn remove_entry(
             "calendars" => book.calendars.remove(&name).is_some(),
             "policies" => book.policies.remove(&name).is_some(),
             "templates" => book.templates.remove(&name).is_some(),
-            _ => {
-                let before = book.routes.len();
-                book.routes.retain(|route| route.name != name);
-                book.routes.len() < before
-            }
+            "maintenance" => book.maintenance.remove(&name).is_some(),
+            "inhibitions" => book.inhibitions.extract_if(.., |it| it.name == name).next().is_some(),
+            _ => book.routes.extract_if(.., |route| route.name == name).next().is_some(),
         };
         if gone { Ok(()) } else { Err(missing(&section, &name)) }
     })

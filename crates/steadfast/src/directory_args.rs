@@ -26,6 +26,10 @@ pub(crate) enum Section {
     Departments,
     /// Which alerts are for whom.
     Routes,
+    /// Which alerts hold others back.
+    Inhibitions,
+    /// Times in which alerts are held back.
+    Maintenance,
 }
 
 impl Section {
@@ -40,6 +44,8 @@ impl Section {
             Self::Templates => "templates",
             Self::Departments => "departments",
             Self::Routes => "routes",
+            Self::Inhibitions => "inhibitions",
+            Self::Maintenance => "maintenance",
         }
     }
 
@@ -54,6 +60,8 @@ impl Section {
             Self::Templates => &["channel", "language", "default", "subject"],
             Self::Departments => &["title"],
             Self::Routes => &["sources", "severity", "labels", "to", "policy"],
+            Self::Inhibitions => &["source", "target", "equal"],
+            Self::Maintenance => &["title", "matchers", "calendars"],
         }
     }
 }
