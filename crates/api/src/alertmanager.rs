@@ -10,7 +10,9 @@ mod shown;
 mod silences;
 
 pub use post::parse_posted;
+pub(crate) use shown::uuid;
 pub use silences::parse_silence;
+pub(crate) use silences::{find, rank, state};
 
 use crate::problem::Rejection;
 use crate::{Server, Shared, moment};

@@ -456,7 +456,7 @@ pub(crate) async fn lost(
 }
 
 /// The sections whose entries can be changed one by one.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 11] = [
     "departments",
     "recipients",
     "groups",
@@ -466,6 +466,8 @@ const SECTIONS: [&str; 9] = [
     "templates",
     "filters",
     "routes",
+    "inhibitions",
+    "maintenance",
 ];
 
 fn known(section: &str) -> Result<(), Rejection> {
@@ -482,7 +484,7 @@ fn entry<T: Serialize>(table: &BTreeMap<String, T>, name: &str) -> Option<serde_
 
 /// Shows one entry.
 #[utoipa::path(get, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes or filters"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name")),
     responses((status = 200, body = serde_json::Value, description = "The entry, as in the whole document"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -502,6 +504,11 @@ pub(crate) async fn show_entry(
         "policies" => entry(&book.policies, &name),
         "templates" => entry(&book.templates, &name),
         "filters" => entry(&book.filters, &name),
+        "maintenance" => entry(&book.maintenance, &name),
+        "inhibitions" => {
+            let found = book.inhibitions.iter().find(|it| it.name == name);
+            found.and_then(|it| serde_json::to_value(it).ok())
+        }
         _ => {
             let route = book.routes.iter().find(|route| route.name == name);
             route.and_then(|route| serde_json::to_value(route).ok())
@@ -518,7 +525,7 @@ fn missing(section: &str, name: &str) -> Rejection {
 /// Adds or replaces one entry. A new route goes to the end.
 #[utoipa::path(put, path = "/api/v1/directory/{section}/{name}", tag = "directory",
     request_body = serde_json::Value,
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes or filters"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -541,7 +548,9 @@ pub(crate) async fn put_entry(
         "policies" => set(&mut book.policies, &name, given.clone()),
         "templates" => set(&mut book.templates, &name, given.clone()),
         "filters" => set(&mut book.filters, &name, given.clone()),
-        _ => set_route(&mut book.routes, &name, given.clone()),
+        "maintenance" => set(&mut book.maintenance, &name, given.clone()),
+        "inhibitions" => set_named(&mut book.inhibitions, |it| &it.name, &name, given.clone()),
+        _ => set_named(&mut book.routes, |route| &route.name, &name, given.clone()),
     })
     .await
 }
@@ -555,28 +564,29 @@ fn set<T: serde::de::DeserializeOwned>(
     Ok(())
 }
 
-fn set_route(
-    routes: &mut Vec<form::Route>,
+fn set_named<T: serde::de::DeserializeOwned>(
+    entries: &mut Vec<T>,
+    name_of: impl Fn(&T) -> &str,
     name: &str,
     mut given: serde_json::Value,
 ) -> Result<(), Rejection> {
     if let Some(fields) = given.as_object_mut() {
         fields.entry("name").or_insert_with(|| name.into());
     }
-    let route: form::Route = crate::read::read_value(given)?;
-    if route.name != name {
+    let entry: T = crate::read::read_value(given)?;
+    if name_of(&entry) != name {
         return Err(Rejection::at(Kind::Invalid, "/name", "the path says another name"));
     }
-    match routes.iter_mut().find(|known| known.name == name) {
-        Some(known) => *known = route,
-        None => routes.push(route),
+    match entries.iter_mut().find(|known| name_of(known) == name) {
+        Some(known) => *known = entry,
+        None => entries.push(entry),
     }
     Ok(())
 }
 
 /// Removes one entry.
 #[utoipa::path(delete, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes or filters"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -598,11 +608,9 @@ pub(crate) async fn remove_entry(
             "policies" => book.policies.remove(&name).is_some(),
             "templates" => book.templates.remove(&name).is_some(),
             "filters" => book.filters.remove(&name).is_some(),
-            _ => {
-                let before = book.routes.len();
-                book.routes.retain(|route| route.name != name);
-                book.routes.len() < before
-            }
+            "maintenance" => book.maintenance.remove(&name).is_some(),
+            "inhibitions" => book.inhibitions.extract_if(.., |it| it.name == name).next().is_some(),
+            _ => book.routes.extract_if(.., |route| route.name == name).next().is_some(),
         };
         if gone { Ok(()) } else { Err(missing(&section, &name)) }
     })

@@ -31,6 +31,7 @@ mod peers;
 mod problem;
 mod read;
 mod schedules;
+mod silences;
 mod status;
 mod trail;
 mod upkeep;

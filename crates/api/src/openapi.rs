@@ -3,7 +3,7 @@
 use crate::problem::{Kind, Rejection};
 use crate::{
     Shared, access, alertmanager, alerts, cluster, directory, events, notices, orders, pages, schedules,
-    status, trail, upkeep,
+    silences, status, trail, upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -51,6 +51,9 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(schedules::one))
         .routes(routes!(schedules::shifts))
         .routes(routes!(schedules::calendar))
+        .routes(routes!(silences::list, silences::make))
+        .routes(routes!(silences::preview))
+        .routes(routes!(silences::one, silences::expire))
         .routes(routes!(access::login))
         .routes(routes!(access::logout))
         .routes(routes!(access::list_tokens, access::make_token))

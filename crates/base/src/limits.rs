@@ -54,6 +54,22 @@ pub const GROUP_DEPTH_MAX: usize = 16;
 pub const OPEN_ALERTS_MAX: usize = 200_000;
 /// Silences kept, of which those whose time is over go first. Where all of them lie ahead, a further one is refused.
 pub const SILENCES_MAX: usize = 10_000;
+/// How long a silence is known after its time is over. Then its records go.
+pub const SILENCE_REST: Duration = Duration::from_secs(5 * 24 * 3600);
+/// Rules of inhibition in a directory. More are refused.
+pub const INHIBITIONS_MAX: usize = 1000;
+/// Labels that a rule of inhibition compares. More are refused.
+pub const INHIBITION_LABELS_MAX: usize = 64;
+/// Maintenance windows in a directory. More are refused.
+pub const MAINTENANCE_MAX: usize = 1000;
+/// How often the same trouble may be asked to be raised before it counts as flapping. More is refused.
+pub const FLAPPING_RAISED_MAX: u16 = 100;
+/// How far back raises of the same trouble may be asked to be counted. A longer time is refused.
+pub const FLAPPING_WITHIN_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How long a flapping alert may be asked to stand before it is told. A longer time is refused.
+pub const FLAPPING_STEADY_MAX: Duration = Duration::from_secs(6 * 3600);
+/// Troubles of which a node remembers when they were raised. Past it the one that was raised longest ago is forgotten.
+pub const FLAPPING_REMEMBERED_MAX: usize = 10_000;
 /// Inputs waiting for the event loop. Past it a request is refused with 503 and Retry-After.
 pub const INPUTS_QUEUED_MAX: usize = 8192;
 /// Notifications named by one `Intent`. A crash repeats at most this many per record.
@@ -122,5 +138,9 @@ const _: () = {
         "a directory at its limit fits a message between peers"
     );
     assert!(INTENT_NOTIFICATIONS_MAX <= DONE_OUTCOMES_MAX, "the outcomes of one Intent fit one Done");
+    assert!(
+        FLAPPING_STEADY_MAX.as_secs() < 24 * 3600,
+        "a flapping alert is told before its time to live is over, if nobody shortened that"
+    );
     assert!(KEY_LIFE.as_secs() <= CODE_REST.as_secs(), "a code outlives every key that leads to it");
 };

@@ -87,9 +87,9 @@ impl Dispatch {
         let content = notice.content.standing_since(open.content());
         if **open.content() != content {
             self.append(now, Record::Update { alert, content: Arc::new(content), silent: false }, out);
+            self.look_again(now, alert);
         }
         self.heard(now, alert, notice.stands_for);
-        self.listen_again(now, alert);
         self.taken(Taken::Repeated, alert, code)
     }
 
@@ -120,7 +120,7 @@ impl Dispatch {
             self.tell_if_unreached(now, alert, out);
         }
         self.heard(now, alert, stands_for);
-        self.note_silenced(now, &[alert], out);
+        self.note_held(now, &[alert], out);
         Ok(self.taken(Taken::New, alert, code))
     }
 
@@ -156,9 +156,11 @@ impl Dispatch {
         if self.rosters_written.insert(roster.id) {
             self.append(now, Record::Roster(Arc::clone(roster)), out);
         }
+        let system = routed.binding.system;
+        let flapping = if system { None } else { self.flapping(now, notice.fingerprint, &routed.route) };
         let open_codes = &self.open_codes;
         let code = self.codes.next(now, |code| open_codes.contains_key(&code));
-        let (first, system) = (StepKey::default(), routed.binding.system);
+        let first = StepKey::default();
         let withheld = self.withheld(roster, first, &notice.content, system);
         let alert = Arc::new(Alert {
             source: notice.source,
@@ -173,6 +175,7 @@ impl Dispatch {
             system,
             on_call: self.shifts(roster, first, system),
             withheld,
+            flapping,
         });
         let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
         let id = AlertId(id);

@@ -413,6 +413,7 @@ mod tests {
             ttl: None,
             also: false,
             bundle: None,
+            flapping: None,
         }
     }
 

@@ -250,7 +250,8 @@ impl Dispatch {
         let done = |open: &Open| open.facts.sent.get(&delivery.notification).is_some_and(Sent::concluded);
         let found = self.state.open.get(&alert).zip(self.runs.get(&alert));
         found.is_some_and(|(open, run)| {
-            ours && !done(open) && !run.is_silenced() && wanted(open, run, delivery.reach, delivery.purpose)
+            let held = run.is_held() && self.cluster.rules().hush;
+            ours && !done(open) && !held && wanted(open, run, delivery.reach, delivery.purpose)
         })
     }
 
@@ -276,9 +277,9 @@ impl Dispatch {
         let alert = delivery.alert_id;
         let ours = self.may_send(alert, &delivery.address.channel);
         let into = self.state.target(alert);
-        let silenced = self.runs.get(&alert).is_some_and(Run::is_silenced);
-        let outcome = if silenced {
-            Outcome::Refused { then: Then::RetryNow, why: "not sent: a silence holds the alert back".into() }
+        let held = self.runs.get(&alert).is_some_and(Run::is_held);
+        let outcome = if held {
+            Outcome::Refused { then: Then::RetryNow, why: "not sent: the alert is held back".into() }
         } else if into != alert {
             // Given up, it would count as told, and nobody would tell them: not now, and not when the other one
             // arrives here, if it has not yet.
@@ -436,9 +437,9 @@ impl Dispatch {
         Some(Job { notification: concluded.notification, reach, purpose: sent.purpose, repeat })
     }
 
-    /// While a silence holds the alert nothing is queued: when that is over, all that has no outcome is.
+    /// While the alert is held back nothing is queued: when that is over, all that has no outcome is.
     fn requeue(&mut self, now: Now, alert: AlertId, sent: &Sent, job: Job) {
-        let run = self.runs.get(&alert).filter(|run| !run.is_silenced());
+        let run = self.runs.get(&alert).filter(|run| !run.is_held());
         let Some(rank) = run.map(|run| run.rank) else { return };
         // The outcomes of those that went out together come one by one; they are waited for.
         if self.bundles.keeps(now.mono + PATIENCE, alert, job) {
@@ -449,7 +450,7 @@ impl Dispatch {
 
     pub(crate) fn retry_later(&mut self, now: Now, alert: AlertId, job: Job, after: Duration) {
         if let Some(run) = self.runs.get_mut(&alert)
-            && !run.is_silenced()
+            && !run.is_held()
             && !self.bundles.keeps(now.mono + after, alert, job)
         {
             run.retries.insert((now.mono + after, job));

@@ -5,8 +5,10 @@
 //! whole, by (term, version), never edited field by field: two half-merged address books would call people
 //! that neither operator meant.
 
+mod hush;
 mod schedule;
 
+pub use hush::{Flapping, Inhibition, Maintenance};
 pub use schedule::{Calendar, Schedule};
 
 use base::{Digest, Name, NodeId, Wall};
@@ -330,6 +332,8 @@ pub struct Route {
     pub also: bool,
     /// What goes beyond so many messages for one address waits and goes out as one.
     pub bundle: Option<Bundle>,
+    /// When the same trouble counts as flapping; never if none.
+    pub flapping: Option<Flapping>,
 }
 
 /// What a token or user may do.
@@ -447,6 +451,10 @@ pub struct Directory {
     pub routes: Vec<Route>,
     /// Which messages are not sent.
     pub filters: BTreeMap<Name, Filter>,
+    /// Which alerts hold others back.
+    pub inhibitions: Vec<Inhibition>,
+    /// Times in which alerts are held back.
+    pub maintenance: BTreeMap<Name, Maintenance>,
     /// Keys for programs.
     pub tokens: BTreeMap<Name, Token>,
     /// Who logs in.

@@ -44,7 +44,7 @@ impl Dispatch {
     pub(crate) fn schedule(&mut self, alert: AlertId) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
         let halted = run.turn != Turn::Ours
-            || run.is_silenced()
+            || run.is_held()
             || open.facts.end().is_some()
             || run.acknowledged(&open.facts);
         let due = next_step(open, run).filter(|_| !halted).map(|(_, after)| run.fired.plus(after));
@@ -85,7 +85,7 @@ impl Dispatch {
             let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else {
                 return false;
             };
-            let halted = run.is_silenced() || open.facts.end().is_some() || run.acknowledged(&open.facts);
+            let halted = run.is_held() || open.facts.end().is_some() || run.acknowledged(&open.facts);
             let Some((step, _)) = next_step(open, run).filter(|_| !halted) else {
                 if !halted {
                     self.tell_if_unreached(now, alert, out);

@@ -490,12 +490,14 @@ pub enum Effect {
         /// Alerts that it showed to be finished: their records go.
         finished: Vec<AlertId>,
     },
-    /// The records of these finished alerts, and of rosters that nothing refers to, may be deleted.
+    /// The records of these finished alerts, of rosters that nothing refers to, and of old silences may be deleted.
     Forget {
         /// The alerts.
         alerts: Vec<AlertId>,
         /// The rosters.
         rosters: Vec<Digest>,
+        /// Silences that have long been over, with what ended them.
+        silences: Vec<RecordId>,
     },
 }
 

@@ -33,7 +33,7 @@ fn policy_lapse(open: &Open, run: &Run) -> Option<(Mono, Why)> {
     if let Some(acked) = run.acked_at {
         return Some((acked.plus(policy.close_after), Why::Automatic));
     }
-    if run.is_silenced() {
+    if run.is_held() {
         return None;
     }
     if !run.told {
@@ -112,7 +112,9 @@ impl Dispatch {
         let bound = Arc::clone(&open.alert);
         self.unlist(alert, &bound);
         let resolved = end.why == Why::Resolved;
+        self.note_unsteady(now, alert, out);
         self.append(now, Record::End { alert, end }, out);
+        self.hush.inhibition.remove(alert);
         self.withdraw(alert, |_| true);
         self.schedule(alert);
         self.set_lapse(alert);
@@ -143,8 +145,8 @@ impl Dispatch {
         if run.turn != Turn::Ours {
             return; // Who sends for it knows when nothing is left to send.
         }
-        if run.is_silenced() && open.facts.end().is_none() {
-            return; // It is told once the silence is over.
+        if run.is_held() && open.facts.end().is_none() {
+            return; // It is told once nothing holds it back.
         }
         // What asks for no acknowledgement is over once it is sent, unless its source is going to say when:
         // closed before that, every repetition would be a new alert.
@@ -159,13 +161,14 @@ impl Dispatch {
     pub(crate) fn drop_run(&mut self, alert: AlertId) {
         let mut alerts = self.end_run(alert);
         alerts.push(alert);
-        self.hold(Held::Forget { alerts, rosters: Vec::new() });
+        self.hold(Held::Forget { alerts, rosters: Vec::new(), silences: Vec::new() });
     }
 
     /// Forgets what was under way for an alert. Its twins are handed back: their records are needed as long as
     /// its own, which say what became of them.
     pub(crate) fn end_run(&mut self, alert: AlertId) -> Vec<AlertId> {
         let Some(run) = self.runs.remove(&alert) else { return Vec::new() };
+        self.hush.forget(alert, run.holds.steady_at);
         if let Some(due) = run.step_due {
             self.steps_due.remove(&(due, alert));
         }
@@ -212,7 +215,7 @@ impl Dispatch {
             self.indexes.remove(id);
         }
         if !gone.is_empty() {
-            self.hold(Held::Forget { alerts: Vec::new(), rosters: gone });
+            self.hold(Held::Forget { alerts: Vec::new(), rosters: gone, silences: Vec::new() });
         }
     }
 

@@ -6,7 +6,9 @@
 //!
 //! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom) with `rulebook` (which routes are looked
 //! at), `on_call` (who of them), `filter` (who of them not), `escalation` (when), `delivery` (out, and back with an
-//! outcome) with `bundle` (several at once), `acknowledge`, `silence` (when nothing is told), `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through records only.
+//! outcome) with `bundle` (several at once), `acknowledge`, `hold` (when nothing is told, for the sake of `silence`,
+//! `inhibition` or `flapping`), `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through
+//! records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
 //! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
@@ -28,6 +30,9 @@ mod escalation;
 mod filter;
 #[cfg(test)]
 mod fixture;
+mod flapping;
+mod hold;
+mod inhibition;
 pub mod input;
 mod keys;
 mod lane;
@@ -41,7 +46,7 @@ pub mod record;
 mod recover;
 mod rulebook;
 mod run;
-pub mod silence;
+mod silence;
 pub mod state;
 mod switch;
 mod system;
@@ -50,6 +55,7 @@ mod unheard;
 mod view;
 mod witness;
 
+pub use hold::Hold;
 pub use input::{
     Answer, Delivery, Effect, Input, Notice, Order, Past, PastKey, PeerEvent, ProviderSpec, Refusal, Said,
     Snapshot, Taken,
@@ -67,6 +73,7 @@ use bundle::Bundles;
 use clock::{Active, ActiveClock};
 use codes::Codes;
 use delivery::Channel;
+use flapping::Raised;
 use input::Effect::Append;
 use keys::Keys;
 use lane::Job;
@@ -133,6 +140,7 @@ pub struct Dispatch {
     bundles: Bundles,
     clock: ActiveClock,
     hush: Hush,
+    raised: Raised,
     steps_due: BTreeSet<(Active, AlertId)>,
     lapses_due: BTreeSet<(Mono, AlertId)>,
     retries_due: BTreeSet<(Mono, AlertId, Job)>,
@@ -170,7 +178,7 @@ pub struct Dispatch {
 #[derive(Clone, Debug)]
 enum Held {
     Deliver(Box<Delivery>),
-    Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },
+    Forget { alerts: Vec<AlertId>, rosters: Vec<Digest>, silences: Vec<RecordId> },
 }
 
 impl Dispatch {
@@ -186,7 +194,7 @@ impl Dispatch {
             Input::Peer { peer, event } => self.listen(now, peer, event, out),
             Input::Capacity { provider, free } => self.offer(&provider, free),
             Input::Disk { full } => self.disk(now, full, out),
-            Input::Almanac(almanac) => self.almanac = almanac,
+            Input::Almanac(almanac) => self.take_almanac(almanac),
             Input::Drain => self.drain(now),
             Input::Deadline => (), // Time alone; the clock is looked at below.
         }
@@ -223,7 +231,7 @@ impl Dispatch {
             (self.retries_due.first().map(|(due, ..)| *due), "a notification is to be tried again"),
             (self.lapses_due.first().map(|(due, _)| *due), "an alert closes or expires"),
             (self.pause_alarm, "a pause stands"),
-            (self.hush.deadline(now), "a silence begins or is over"),
+            (self.hush.deadline(now), "alerts are held back, or go on"),
             (self.bundles.deadline(), "messages go out as one"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
@@ -301,10 +309,10 @@ impl Dispatch {
                     self.let_go(now, delivery, out);
                 }
                 Some((_, Held::Deliver(lead))) => self.let_go_together(now, lead, out),
-                Some((_, Held::Forget { alerts, mut rosters })) => {
+                Some((_, Held::Forget { alerts, mut rosters, silences })) => {
                     // A roster that was written again meanwhile is needed again.
                     rosters.retain(|id| !self.state.rosters.contains_key(id));
-                    out.push(Effect::Forget { alerts, rosters });
+                    out.push(Effect::Forget { alerts, rosters, silences });
                 }
                 None => break,
             }

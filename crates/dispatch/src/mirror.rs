@@ -266,6 +266,7 @@ impl Dispatch {
             self.tell_of_lost(now, &[bound.code], out);
             return;
         };
+        self.note_raised(now, alert);
         self.begin(now, alert, roster);
         // A later step may have been heard of before the alert itself; whose clock that is by is not known.
         let last = self.state.open.get(&alert).and_then(|open| open.facts.fired.last_key_value());
@@ -338,13 +339,14 @@ impl Dispatch {
             Record::Update { silent: true, .. } => self.vouch(now, alert, out),
             Record::Update { silent: false, .. } => {
                 self.give_time(now, alert);
-                self.listen_again(now, alert);
+                self.look_again(now, alert);
             }
             Record::Delegate { .. } => self.follow_delegation(now, alert),
             Record::End { end, .. } => {
                 if let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) {
                     self.unlist(alert, &bound);
                 }
+                self.hush.inhibition.remove(alert);
                 self.withdraw(alert, |_| true);
                 let ends = self.state.open.get(&alert).map_or(0, |open| open.facts.ends.len());
                 if end.why == Why::Resolved && ends == 1 {
@@ -540,6 +542,7 @@ impl Dispatch {
     /// Looks at an alert's facts again: who acknowledged, whether it is over, when its next step is due.
     pub(crate) fn refresh(&mut self, now: Now, alert: AlertId, out: &mut Vec<Effect>) {
         self.recount(now, alert);
+        self.hush.inhibition.file(&self.state, alert);
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
         let stop = run.roster.policy.unsent == crate::directory::Unsent::Stop
             || run.mode() == crate::directory::Mode::Recall;

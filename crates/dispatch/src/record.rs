@@ -5,6 +5,7 @@
 //! written as bytes is the `record` crate's business.
 
 use crate::directory::{Address, Edition, Policy, Severity};
+use base::time::Human;
 use base::{AlertId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use matcher::Matchers;
 use ownership::{Condition, Member};
@@ -412,6 +413,25 @@ pub struct Alert {
     pub on_call: BTreeSet<Shift>,
     /// What filters withhold of the first step.
     pub withheld: BTreeSet<Withheld>,
+    /// The same trouble was raised too often of late: it is told once it has stood for a while.
+    pub flapping: Option<Flapping>,
+}
+
+/// Trouble that comes and goes, as its route judged it when the alert was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flapping {
+    /// How often it was raised, this time included.
+    pub times: u32,
+    /// Within which time.
+    pub within: Duration,
+    /// It is told once it has stood for so long.
+    pub steady: Duration,
+}
+
+impl fmt::Display for Flapping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "raised {} times in {}", self.times, Human(self.within))
+    }
 }
 
 /// A recipient as bound.

@@ -6,6 +6,8 @@ use crate::codes::Codes;
 use crate::delivery::Channel;
 use crate::directory::Mode;
 use crate::escalation::next_step;
+use crate::flapping::Raised;
+use crate::hold::Holds;
 use crate::input::{Past, PastKey, ProviderSpec};
 use crate::keys::Keys;
 use crate::lane::Rank;
@@ -85,6 +87,7 @@ impl Dispatch {
             bundles: crate::bundle::Bundles::default(),
             clock: ActiveClock::default(),
             hush: Hush::default(),
+            raised: Raised::default(),
             steps_due: BTreeSet::new(),
             lapses_due: BTreeSet::new(),
             retries_due: BTreeSet::new(),
@@ -190,8 +193,7 @@ impl Dispatch {
             stands_until: self.stands_until(now, &open.alert),
             heard_until: None,
             doubted: None,
-            silenced_by: Vec::new(),
-            silenced_at: None,
+            holds: Holds::default(),
             step_due: None,
             lapse_due: None,
             acked: BTreeSet::new(),
@@ -221,7 +223,11 @@ impl Dispatch {
             run.missing = if run.mode() == Mode::Recall { run.first.len() } else { 0 };
         }
         self.own(alert, owner);
-        self.listen_again(now, alert);
+        self.await_steady(now, alert);
+        if self.runs.get(&alert).is_some_and(Run::is_held) {
+            self.hold_back(now, alert);
+        }
+        self.look_again(now, alert);
     }
 
     /// Sets the times of an alert that was recovered: the wall clock tells how much of each wait is over.
@@ -230,6 +236,8 @@ impl Dispatch {
         let accepted = self.state.open.get(&alert).map(|open| self.moment(now, alert.0.log.node, open.at));
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
         let spans = silent_spans(&self.state, open);
+        // What holds it back now is accounted for up to now.
+        run.holds.since = run.holds.since.map(|_| (active, now.mono));
         // Of its time to live nothing is gone while a silence holds it.
         run.accepted_at = accepted.unwrap_or(run.accepted_at).later(covered(&spans, open.at, now.wall));
         if let Some(fired) = open.facts.fired.values().map(|fired| fired.at).max() {
@@ -239,6 +247,7 @@ impl Dispatch {
             let gone = unpaused_since(&self.state, now, fired, &spans).unwrap_or(wait);
             run.fired = active.minus(gone);
         }
+        self.forgive(now, alert);
         self.recount(now, alert);
     }
 

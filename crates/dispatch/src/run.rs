@@ -2,10 +2,11 @@
 
 use crate::clock::{Active, Moment};
 use crate::directory::{Address, Mode};
+use crate::hold::Holds;
 use crate::lane::{Job, Rank};
 use crate::record::{Alert, Purpose, Reach, Roster, Shift, StepKey, Withheld};
 use crate::state::{Facts, Sent};
-use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId, RecordId};
+use base::{AlertId, Hasher, LogId, Mono, Name, NotificationId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -96,10 +97,8 @@ pub(crate) struct Run {
     pub(crate) heard_until: Option<Mono>,
     /// That time is over, and the peers are asked: by the record before this place of our log.
     pub(crate) doubted: Option<u64>,
-    /// The silences that hold it back now.
-    pub(crate) silenced_by: Vec<RecordId>,
-    /// Since when they do.
-    pub(crate) silenced_at: Option<(Active, Mono)>,
+    /// What holds it back now.
+    pub(crate) holds: Holds,
     /// Who has acknowledged.
     pub(crate) acked: BTreeSet<Name>,
     /// An operator, who is no recipient, acknowledged for everybody.
@@ -121,13 +120,13 @@ pub(crate) struct Run {
 
 impl Run {
     /// Nothing of it is told now.
-    pub(crate) fn is_silenced(&self) -> bool {
-        !self.silenced_by.is_empty()
+    pub(crate) fn is_held(&self) -> bool {
+        self.holds.any()
     }
 
     /// Whether this boot sends for it by a channel, now.
     pub(crate) fn sends_by(&self, channel: &Name) -> bool {
-        if self.is_silenced() {
+        if self.is_held() {
             return false;
         }
         self.turn == Turn::Ours || self.delegated.contains(channel)

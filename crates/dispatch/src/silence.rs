@@ -1,53 +1,133 @@
-//! Silences: while one is active nothing is told of the alerts that it matches, and their escalation stands still.
+//! What holds alerts back by their labels: silences, and maintenance windows of the book.
 //!
-//! A silence says nothing about an alert: that stays open, can be acknowledged, resolved and closed. Where it is still
-//! open when no silence holds it any more, it goes on from where it stood, and what goes out says how late it is.
-//! The wall clock says when a silence begins and is over; every node reads its own.
+//! A silence says nothing about an alert: that stays open, can be acknowledged, resolved and closed. The wall clock
+//! says when a silence begins and is over, and the almanac when a maintenance window is on; every node reads its own.
+//! What it means for an alert to be held back is said in `hold`.
 
+use crate::directory::{Directory, Maintenance};
+use crate::inhibition::Inhibitions;
 use crate::input::{Answer, Refusal};
 use crate::record::{Actor, Record, Silence};
-use crate::run::Turn;
 use crate::state::{Open, State};
-use crate::{Dispatch, Effect, Standing};
-use base::limits::SILENCES_MAX;
-use base::{AlertId, Mono, Now, RecordId, Wall};
-use std::collections::BTreeMap;
+use crate::{Almanac, Dispatch, Effect, Held};
+use base::limits::{SILENCE_REST, SILENCES_MAX};
+use base::{AlertId, Mono, Name, Now, RecordId, Wall};
+use matcher::{Index, Matchers};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Codes spelled out where many alerts are held back or go on at once.
-const CODES_NAMED: usize = 20;
+/// Something that holds back whatever has certain labels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Mute {
+    /// A silence.
+    Silence(RecordId),
+    /// A maintenance window of the book.
+    Maintenance(Name),
+}
 
-/// Which silences are active, as of the last look.
+/// What holds alerts back, as of the last look.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hush {
-    active: BTreeMap<RecordId, Arc<Silence>>,
-    /// When another is, or one of them is not any more.
+    active: Index<Mute>,
+    /// When another silence is active, or one of them is not any more.
     next: Option<Wall>,
-    /// Silences came or were ended since.
+    /// Silences came or were ended since, or a calendar did.
     pub(crate) stale: bool,
+    /// The book whose windows and rules are in force.
+    pub(crate) book: Arc<Directory>,
+    pub(crate) inhibition: Inhibitions,
+    /// Alerts that something no longer holds back: each is looked at again.
+    pub(crate) freeing: BTreeSet<AlertId>,
+    /// Alerts that flapped, and from when on they are told.
+    pub(crate) steady: BTreeSet<(Mono, AlertId)>,
+    /// It was looked at all since the start.
+    pub(crate) looked: bool,
+}
+
+/// What became active, and what is no longer, between two looks.
+#[derive(Default)]
+pub(crate) struct Changed {
+    pub(crate) begun: Index<Mute>,
+    pub(crate) over: BTreeSet<Mute>,
 }
 
 impl Hush {
-    /// When the clock alone changes something.
+    /// When time alone changes something.
     pub(crate) fn deadline(&self, now: Now) -> Option<Mono> {
-        self.next.map(|next| now.mono + next.since(now.wall))
+        let waits = self.stale || !self.freeing.is_empty() || self.inhibition.is_stirred();
+        let next = self.next.map(|next| now.mono + next.since(now.wall));
+        let steady = self.steady.first().map(|(at, _)| *at);
+        waits.then_some(now.mono).into_iter().chain(next).chain(steady).min()
     }
 
-    fn is_due(&self, now: Now) -> bool {
+    pub(crate) fn is_due(&self, now: Now) -> bool {
         self.stale || self.next.is_some_and(|next| next <= now.wall)
     }
 
-    /// Takes note of what is active now. False if that is the same as before.
-    fn look(&mut self, state: &State, at: Wall) -> bool {
-        let active = state.silences.iter().filter(|(_, it)| it.is_active(at));
-        let active: BTreeMap<_, _> = active.map(|(id, it)| (*id, Arc::clone(&it.silence))).collect();
-        let spans = state.silences.values().map(|it| it.span()).filter(|(from, until)| from < until);
-        self.next = spans.flat_map(|(from, until)| [from, until]).filter(|next| *next > at).min();
+    /// Takes note of what is active now.
+    pub(crate) fn look(&mut self, state: &State, almanac: &Almanac, at: Wall) -> Changed {
+        let spans = state.silences.values().map(|it| it.span());
+        let times = spans.flat_map(|(from, until)| [from, until, until + SILENCE_REST]);
+        self.next = times.filter(|next| *next > at).min();
         self.stale = false;
-        let same = active.keys().eq(self.active.keys());
-        self.active = active;
-        !same
+        let now = active(state, &self.book, almanac, at);
+        let mut changed = Changed::default();
+        for (mute, matchers) in self.active.iter() {
+            if now.get(mute).is_none_or(|now| *now != matchers) {
+                changed.over.insert(mute.clone());
+            }
+        }
+        for (mute, matchers) in now {
+            if self.active.get(&mute) != Some(matchers) {
+                changed.begun.insert(mute, matchers.clone());
+            }
+        }
+        changed.over.iter().for_each(|mute| drop(self.active.remove(mute)));
+        for (mute, matchers) in changed.begun.iter() {
+            self.active.insert(mute.clone(), matchers.clone());
+        }
+        changed
     }
+
+    /// What holds back an alert with these labels.
+    pub(crate) fn mutes(&self, open: &Open) -> Vec<Mute> {
+        muted(&self.active, open).into_iter().cloned().collect()
+    }
+
+    /// An alert is not under way any more.
+    pub(crate) fn forget(&mut self, alert: AlertId, steady_at: Option<Mono>) {
+        self.inhibition.remove(alert);
+        self.freeing.remove(&alert);
+        steady_at.map(|at| self.steady.remove(&(at, alert)));
+    }
+
+    /// Nothing is known of any alert.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.inhibition.is_empty() && self.freeing.is_empty() && self.steady.is_empty()
+    }
+}
+
+/// Those of `active` that match an alert. Our own alerts are told whatever anybody silences.
+pub(crate) fn muted<'a>(active: &'a Index<Mute>, open: &Open) -> BTreeSet<&'a Mute> {
+    if open.alert.system {
+        return BTreeSet::new();
+    }
+    active.matching(|label| open.content().label(label))
+}
+
+/// What is active at a time.
+fn active<'a>(
+    state: &'a State,
+    book: &'a Directory,
+    almanac: &Almanac,
+    at: Wall,
+) -> BTreeMap<Mute, &'a Matchers> {
+    let silences = state.silences.iter().filter(|(_, it)| it.is_active(at));
+    let silences = silences.map(|(id, it)| (Mute::Silence(*id), &it.silence.matchers));
+    let on = |calendars: &[Name]| calendars.iter().any(|calendar| almanac.calendars.contains(calendar));
+    let windows = book.maintenance.iter().filter(|(_, window)| on(&window.calendars));
+    let windows = windows.map(|(name, window)| (Mute::Maintenance(name.clone()), &window.matchers));
+    silences.chain(windows).collect()
 }
 
 /// When silences held an alert back, or will.
@@ -56,7 +136,6 @@ pub(crate) fn silent_spans(state: &State, open: &Open) -> Vec<(Wall, Wall)> {
     matching.map(|it| it.span()).collect()
 }
 
-/// Our own alerts are told whatever anybody silences.
 fn matches(silence: &Silence, open: &Open) -> bool {
     !open.alert.system && silence.matchers.matches(|label| open.content().label(label))
 }
@@ -96,90 +175,28 @@ impl Dispatch {
         Ok(Answer::Silenced { silence, copies: 0 })
     }
 
-    /// Follows the silences that began or are over since the last look.
-    pub(crate) fn hush(&mut self, now: Now, out: &mut Vec<Effect>) {
-        if !self.hush.is_due(now) || !self.hush.look(&self.state, now.wall) {
-            return;
-        }
-        let (mut held, mut freed) = (Vec::new(), Vec::new());
-        for alert in self.runs.keys().copied().collect::<Vec<_>>() {
-            let before = self.is_silenced(alert);
-            self.listen_again(now, alert);
-            match (before, self.is_silenced(alert)) {
-                (false, true) => held.push(alert),
-                (true, false) => freed.push(alert),
-                (false, false) | (true, true) => (),
-            }
-        }
-        self.note_silenced(now, &held, out);
-        let asks = |alert: &&AlertId| self.standing(**alert) == Some(Standing::Open);
-        let asking: Vec<AlertId> = freed.iter().filter(asks).copied().collect();
-        self.note(now, &asking, "the silence is over: it goes on", out);
-        for alert in freed {
-            self.settle(now, alert, out);
-        }
+    /// The shell says what the calendars and schedules say now.
+    pub(crate) fn take_almanac(&mut self, almanac: Almanac) {
+        self.hush.stale |= almanac.calendars != self.almanac.calendars;
+        self.almanac = almanac;
     }
 
-    fn is_silenced(&self, alert: AlertId) -> bool {
-        self.runs.get(&alert).is_some_and(crate::run::Run::is_silenced)
+    /// A maintenance window is on.
+    pub fn is_on(&self, window: &Maintenance) -> bool {
+        window.calendars.iter().any(|calendar| self.almanac.calendars.contains(calendar))
     }
 
-    /// Looks which silences hold an alert back.
-    pub(crate) fn listen_again(&mut self, now: Now, alert: AlertId) {
-        let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get_mut(&alert)) else { return };
-        let active = self.hush.active.iter().filter(|(_, silence)| matches(silence, open));
-        let by: Vec<RecordId> = active.map(|(id, _)| *id).collect();
-        let before = std::mem::replace(&mut run.silenced_by, by);
-        match (before.is_empty(), run.silenced_by.is_empty()) {
-            (true, false) => self.hold_back(now, alert),
-            (false, true) => self.let_go_on(now, alert),
-            (true, true) | (false, false) => (),
+    /// Lets go of silences that have long been over. A peer that still has one may bring it back: it holds nothing
+    /// back, and goes again.
+    pub(crate) fn forget_silences(&mut self, now: Now) {
+        if now.suspect {
+            return; // Nobody knows how long they have been.
         }
-    }
-
-    /// Nothing of an alert is told from now on.
-    fn hold_back(&mut self, now: Now, alert: AlertId) {
-        let active = self.clock.at(now.mono);
-        if let Some(run) = self.runs.get_mut(&alert) {
-            run.silenced_at = Some((active, now.mono));
+        let gone = |it: &crate::state::Silenced| it.span().1 + SILENCE_REST <= now.wall;
+        let gone: Vec<RecordId> =
+            self.state.silences.extract_if(.., |_, it| gone(it)).map(|(id, _)| id).collect();
+        if !gone.is_empty() {
+            self.hold(Held::Forget { alerts: Vec::new(), rosters: Vec::new(), silences: gone });
         }
-        self.withdraw(alert, |_| true);
-        self.schedule(alert);
-        self.set_lapse(alert);
-    }
-
-    /// An alert goes on from where it stood.
-    fn let_go_on(&mut self, now: Now, alert: AlertId) {
-        let active = self.clock.at(now.mono);
-        let Some(run) = self.runs.get_mut(&alert) else { return };
-        if let Some((since, at)) = run.silenced_at.take() {
-            // A step that fired meanwhile, on another node, counts from then.
-            run.fired = run.fired.plus(active.since(since.max(run.fired)));
-            run.accepted_at = run.accepted_at.later(now.mono.since(at));
-        }
-        self.fan_all(now, alert);
-    }
-
-    /// Says in the trail why nothing goes out of those of these alerts that are ours to tell.
-    pub(crate) fn note_silenced(&mut self, now: Now, alerts: &[AlertId], out: &mut Vec<Effect>) {
-        let by = alerts.first().and_then(|alert| self.runs.get(alert)?.silenced_by.first());
-        let Some(silence) = by.and_then(|id| self.hush.active.get(id)) else { return };
-        let why = format!("held back by a silence of {}: {}", silence.author, silence.comment);
-        self.note(now, alerts, &why, out);
-    }
-
-    fn note(&mut self, now: Now, alerts: &[AlertId], what: &str, out: &mut Vec<Effect>) {
-        let ours = |alert: &&AlertId| self.runs.get(alert).is_some_and(|run| run.turn != Turn::Theirs);
-        let ours: Vec<_> =
-            alerts.iter().filter(ours).filter_map(|alert| self.state.open.get(alert)).collect();
-        if ours.is_empty() {
-            return;
-        }
-        let named: Vec<String> =
-            ours.iter().take(CODES_NAMED).map(|open| open.alert.code.to_string()).collect();
-        let more = ours.len().saturating_sub(CODES_NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let what = format!("{}{more}: {what}", named.join(", ")).into();
-        self.append(now, Record::Note { by: Actor::ourselves(), what }, out);
     }
 }

@@ -179,7 +179,7 @@ impl Dispatch {
         if into != alert {
             self.gather_twins(|target| target == into);
         } else if !self.state.open.contains_key(&alert) {
-            self.hold(Held::Forget { alerts: vec![alert], rosters: Vec::new() });
+            self.hold(Held::Forget { alerts: vec![alert], rosters: Vec::new(), silences: Vec::new() });
         } else if awaited {
             self.gather_twins(|target| target == alert);
         }

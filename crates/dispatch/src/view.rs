@@ -7,7 +7,7 @@ use crate::provider::day;
 use crate::record::StepKey;
 use crate::state::{Open, State};
 use base::{AlertId, Mono, Name, Now, Wall};
-use base::{LogId, NodeId, RecordId};
+use base::{LogId, NodeId};
 use ownership::{Member, PeerView, Vector};
 use selection::Health;
 use std::collections::BTreeMap;
@@ -141,6 +141,7 @@ impl Dispatch {
             && self.held.is_empty()
             && self.answers.is_empty()
             && self.bundles.is_empty()
+            && self.hush.is_idle()
             && self.channels.values().all(|c| c.lane.is_empty())
     }
 
@@ -188,11 +189,6 @@ impl Dispatch {
     /// Something of an alert waits to be sent, or is on its way.
     pub fn pending(&self, alert: AlertId) -> bool {
         self.is_pending(alert)
-    }
-
-    /// The silences that hold an alert back now.
-    pub fn silenced_by(&self, alert: AlertId) -> &[RecordId] {
-        self.runs.get(&alert).map_or(&[], |run| &run.silenced_by)
     }
 
     /// How long an alert stands from now on if nothing is heard of it; none where its source says when it is over.

@@ -204,6 +204,7 @@ fn accepted(number: u64) -> Arc<Alert> {
         system: false,
         on_call: shifts(0, number),
         withheld: withheld(0, number),
+        flapping: None,
     })
 }
 
@@ -543,6 +544,38 @@ fn a_record_that_names_a_later_one_of_its_own_log_is_poison_and_changes_nothing(
     check(resume(id(1, 9)), Ok(()));
     check(close(id(0, 2)), Err(Poison::Future));
     check(close(id(1, 9)), Ok(()));
+}
+
+/// A node lets go of a silence that has long been over, each in its own time.
+#[test]
+fn a_silence_that_one_side_let_go_of_does_not_come_back() {
+    let silence = Silence {
+        matchers: Matchers::default(),
+        from: Wall(0),
+        until: Wall(10),
+        by: Actor::ourselves(),
+        author: "".into(),
+        comment: "".into(),
+    };
+    let (first, ends) = (id(0, 0), id(1, 0));
+    let silence = Entry { at: Wall(0), record: Record::Silence(Arc::new(silence)) };
+    let ended = Record::Unsilence { silence: first, by: Actor::ourselves() };
+    let ended = Entry { at: Wall(5), record: ended };
+    let mut still = State::default();
+    still.apply(first, &silence).expect("the next of its log");
+    let mut gone = still.clone();
+    gone.silences.clear();
+    let mut heard = still.clone();
+    heard.apply(ends, &ended).expect("the next of its log");
+    for other in [&still, &heard] {
+        let joined = gone.join(other);
+        assert_eq!(joined, other.join(&gone));
+        assert!(joined.silences.is_empty() && joined.early_unsilenced.is_empty());
+        assert_eq!(joined.join(other), joined);
+    }
+    gone.apply(ends, &ended).expect("the next of its log");
+    assert!(gone.silences.is_empty() && gone.early_unsilenced.is_empty(), "what ends it comes too late");
+    assert_eq!(gone.join(&still), still.join(&gone));
 }
 
 #[test]

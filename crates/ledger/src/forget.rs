@@ -62,6 +62,8 @@ pub(crate) struct Forgetting {
     /// The same, by what they were merged into.
     followers: BTreeSet<(AlertId, AlertId)>,
     rosters: BTreeMap<Digest, Vec<RecordId>>,
+    /// Silences, with what ends them.
+    silences: BTreeMap<RecordId, Vec<RecordId>>,
     editions: Editions,
 }
 
@@ -79,6 +81,7 @@ impl Forgetting {
             twins: BTreeMap::new(),
             followers: BTreeSet::new(),
             rosters: BTreeMap::new(),
+            silences: BTreeMap::new(),
             editions: Editions::default(),
         };
         for (id, entry) in &recovered.records {
@@ -136,6 +139,9 @@ impl Forgetting {
         if let Some(digest) = index.roster {
             self.rosters.entry(digest).or_default().push(id);
         }
+        if let Some(silence) = index.silence {
+            self.silences.entry(silence).or_default().push(id);
+        }
         if let Some((term, version)) = index.edition {
             for gone in self.editions.add(term, version, id) {
                 self.drop_later(gone);
@@ -159,6 +165,15 @@ impl Forgetting {
         }
         for digest in rosters {
             for id in self.rosters.remove(digest).unwrap_or_default() {
+                self.drop_later(id);
+            }
+        }
+    }
+
+    /// Deletes silences, and what ended them, once the history and all peers have all of that.
+    pub(crate) fn drop_silences(&mut self, silences: &[RecordId]) {
+        for silence in silences {
+            for id in self.silences.remove(silence).unwrap_or_default() {
                 self.drop_later(id);
             }
         }
@@ -324,6 +339,23 @@ mod tests {
 
     fn marks(one: u64, two: u64) -> BTreeMap<LogId, u64> {
         BTreeMap::from([(log(1), one), (log(2), two)])
+    }
+
+    #[test]
+    fn an_old_silence_goes_with_what_ended_it_once_all_have_both() {
+        let silence = RecordId { log: log(1), seq: 0 };
+        let of = |silence| Index { silence: Some(silence), ..Index::default() };
+        let other = RecordId { log: log(2), seq: 1 };
+        let rows = [row(log(1), 0, of(silence)), row(log(2), 0, of(silence)), row(log(2), 1, of(other))];
+        let floor = Peers::Floor(marks(1, 0));
+        let (_folder, _store, mut forgetting) = with(&rows, floor, 100);
+        forgetting.pass(&marks(1, 2));
+        forgetting.drop_silences(&[silence]);
+        assert_eq!(forgetting.take().1, [silence], "a peer lacks what ended it");
+        forgetting.retain(marks(1, 2));
+        assert_eq!(forgetting.take().1, [RecordId { log: log(2), seq: 0 }]);
+        forgetting.drop_silences(&[silence]);
+        assert_eq!(forgetting.take().1, []);
     }
 
     #[test]

@@ -266,6 +266,11 @@ impl Ledger {
         self.ask(Command::Forget { alerts, rosters });
     }
 
+    /// These silences have long been over. Their records are deleted at leisure, as those of finished alerts are.
+    pub fn forget_silences(&self, silences: Vec<RecordId>) {
+        self.ask(Command::ForgetSilences(silences));
+    }
+
     /// Deletes from the history, in small steps, alerts that were closed before this and their trail.
     pub fn prune(&self, before: Wall) {
         self.ask(Command::Prune(before));

@@ -14,7 +14,7 @@ use crate::merge::News;
 use crate::reserve::{Reserve, free, full, lacks_space};
 use crate::store::{Row, Store};
 use crate::{Incoming, LedgerEvent, Options, Stored};
-use base::{AlertId, Digest, LogId, Wall};
+use base::{AlertId, Digest, LogId, RecordId, Wall};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -45,7 +45,11 @@ pub(crate) enum Command {
     /// Take over a peer's snapshot, and that these alerts are finished.
     Merge(Box<Incoming>, Vec<AlertId>),
     /// Delete what belongs to these, once the history has it.
-    Forget { alerts: Vec<AlertId>, rosters: Vec<Digest> },
+    Forget {
+        alerts: Vec<AlertId>,
+        rosters: Vec<Digest>,
+    },
+    ForgetSilences(Vec<RecordId>),
     /// Peers need what stands at or above here.
     Retain(BTreeMap<LogId, u64>),
     /// The history holds each log up to here, durably.
@@ -140,6 +144,7 @@ impl Writer {
             Command::Append(_) | Command::Close => (), // `run` deals with them.
             Command::Merge(incoming, finished) => self.merge(*incoming, finished)?,
             Command::Forget { alerts, rosters } => self.forgetting.ask(&self.store, alerts, &rosters),
+            Command::ForgetSilences(silences) => self.forgetting.drop_silences(&silences),
             Command::Retain(floor) => self.forgetting.retain(floor),
             Command::Passed(marks) => self.forgetting.pass(&marks),
             Command::CheckpointFailed(error) => self.judge(&error)?,

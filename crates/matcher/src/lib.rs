@@ -14,6 +14,7 @@
 //!   ASCII, brackets do not nest, `\Q…\E` quotes. See [`Expression`].
 
 mod expression;
+mod index;
 pub mod limits;
 mod parse;
 
@@ -21,6 +22,7 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 pub use expression::Expression;
+pub use index::Index;
 pub use parse::ParseError;
 
 /// How a label's value is compared.
@@ -88,6 +90,11 @@ impl Matchers {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Matcher> {
         self.0.iter()
+    }
+
+    /// Whether they match where there is no label at all, and so most probably everything.
+    pub fn matches_nothing_said(&self) -> bool {
+        self.iter().all(|matcher| matcher.matches_value(""))
     }
 
     /// Whether all of them match a set of labels, in which `value_of` looks one up.

@@ -271,7 +271,12 @@ impl EventLoop {
                         drop(waiting.send(answer)); // A client that hung up needs no answer.
                     }
                 }
-                Effect::Forget { alerts, rosters } => self.ledger.forget(alerts, rosters),
+                Effect::Forget { alerts, rosters, silences } => {
+                    self.ledger.forget(alerts, rosters);
+                    if !silences.is_empty() {
+                        self.ledger.forget_silences(silences);
+                    }
+                }
                 Effect::Hello { to, hello } => self.link(|links| links.hello(to, hello)),
                 Effect::Beat { to, beat } => self.link(|links| links.say(to, beat)),
                 Effect::Ship { to, shipment } => mirror::join(&mut shipments, to, shipment),

@@ -69,6 +69,7 @@ impl Letters {
             recipient: &person.name,
             title,
             late: delivery.late,
+            flapping: delivery.alert.flapping,
             repeat: delivery.repeat,
             time: &time,
             acknowledged_by: words.acknowledged_by.as_deref(),

@@ -103,6 +103,8 @@ pub struct Rules {
     pub aliases: bool,
     /// What another living boot began to send is waited for.
     pub patience: bool,
+    /// What holds an alert back is looked at again right before a message leaves.
+    pub hush: bool,
 }
 
 impl Default for Rules {
@@ -122,6 +124,7 @@ impl Default for Rules {
             fence: true,
             aliases: true,
             patience: true,
+            hush: true,
         }
     }
 }

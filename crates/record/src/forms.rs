@@ -11,8 +11,8 @@ use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Joined,
-    Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
+    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Flapping,
+    Joined, Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
 };
 use matcher::Matchers;
 use ownership::Condition;
@@ -358,6 +358,16 @@ mirror! {
         on_call: Vec<ShiftForm>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         withheld: Vec<WithheldForm>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flapping: Option<FlappingForm>,
+    }
+}
+
+mirror! {
+    FlappingForm of Flapping {
+        times: u32,
+        within: u64,
+        steady: u64,
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Index {
     pub roster: Option<Digest>,
     /// It is a directory with this (term, version); goes when a greater one is durable.
     pub edition: Option<(u64, u64)>,
+    /// It is this silence, or ends it; goes once that has long been over.
+    pub silence: Option<RecordId>,
     /// It says nothing that the state keeps; goes as soon as the history has it.
     pub passing: bool,
 }
@@ -53,6 +55,8 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         Record::Merged { into, .. } => Index { merges: Some(*into), ..base },
         Record::Roster(roster) => Index { roster: Some(roster.id), ..base },
         Record::Directory { edition, .. } => Index { edition: Some((edition.term, edition.version)), ..base },
+        Record::Silence(_) => Index { silence: Some(id), ..base },
+        Record::Unsilence { silence, .. } => Index { silence: Some(*silence), ..base },
         Record::Start { .. }
         | Record::RosterDropped { .. }
         | Record::PeerState { .. }
@@ -66,8 +70,6 @@ pub fn index(id: RecordId, entry: &Entry) -> Index {
         | Record::End { .. }
         | Record::Pause { .. }
         | Record::Resume { .. }
-        | Record::Silence(_)
-        | Record::Unsilence { .. }
         | Record::Release { .. }
         | Record::Delegate { .. }
         | Record::Duty(_)

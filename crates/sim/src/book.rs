@@ -3,7 +3,8 @@
 use base::{Name, Wall};
 use dispatch::Almanac;
 use dispatch::directory::{
-    Address, Directory, Group, ListedAddress, Mode, Policy, Recipient, Repeat, Schedule, Step, Target,
+    Address, Calendar, Directory, Group, Inhibition, ListedAddress, Maintenance, Mode, Policy, Recipient,
+    Repeat, Schedule, Step, Target,
 };
 use dispatch::record::Shift;
 use std::sync::Arc;
@@ -65,6 +66,9 @@ fn rota(names: &[&str]) -> Arc<str> {
     format!(r#"{{"zone":"UTC","layers":[{{"turns":[{turns}],{rotation}}}]}}"#).into()
 }
 
+/// What the directory says of the nights; nobody computes with that either.
+const NIGHTS: &str = r#"{"zone":"UTC","windows":[{"from":"22:00","until":"06:00"}]}"#;
+
 /// How long a shift is: short, so that clocks which differ see many alerts on both sides of a hand-over.
 const SHIFT_MS: i64 = 1300;
 
@@ -73,7 +77,7 @@ pub(crate) fn shift(now: Wall) -> i64 {
     now.0.div_euclid(SHIFT_MS)
 }
 
-/// Who is on call in a shift; in one of four nobody is.
+/// Who is on call in a shift; in one of four nobody is. One of six is a night.
 pub(crate) fn almanac(shift: i64) -> Almanac {
     let who = match shift.rem_euclid(4) {
         0 => vec![name("anna")],
@@ -83,11 +87,34 @@ pub(crate) fn almanac(shift: i64) -> Almanac {
     };
     let because = format!("shift {shift}").into();
     let on_call = [(name("rota"), Shift { schedule: name("rota"), who, because, joined: Vec::new() })].into();
-    Almanac { on_call, ..Almanac::default() }
+    let night = (shift.rem_euclid(6) == 0).then(|| name("nights"));
+    Almanac { on_call, calendars: night.into_iter().collect() }
 }
 
-/// The book; `edit` makes one that differs, for edits while a run goes on.
-pub(crate) fn book(edit: u64) -> Arc<Directory> {
+/// How long an alert stands that its source has to post again and again.
+pub(crate) const STANDS_FOR: Duration = Duration::from_secs(6);
+
+/// What holds alerts back; every third edit takes it out.
+fn hold_back(book: &mut Directory, edit: u64) {
+    book.settings.resolve_timeout = STANDS_FOR;
+    if edit % 3 == 2 {
+        return;
+    }
+    let matchers = |text: &str| text.parse().expect("a constant that is a list of matchers");
+    book.inhibitions.push(Inhibition {
+        name: name("severity"),
+        source: matchers("severity=critical"),
+        target: matchers("severity=high"),
+        equal: vec!["site".into()],
+    });
+    let window =
+        Maintenance { title: "".into(), matchers: matchers("site=south"), calendars: vec![name("nights")] };
+    book.maintenance.insert(name("nightly"), window);
+    book.calendars.insert(name("nights"), Calendar { rules: NIGHTS.into() });
+}
+
+/// The book; `edit` makes one that differs, for edits while a run goes on. With `holds` it holds alerts back.
+pub(crate) fn book(edit: u64, holds: bool) -> Arc<Directory> {
     let mut book = Directory::default();
     book.recipients.extend(PEOPLE.iter().map(|who| recipient(who)));
     let members = vec![name("anna"), name("ben")];
@@ -100,5 +127,8 @@ pub(crate) fn book(edit: u64) -> Arc<Directory> {
     book.schedules.insert(name("rota"), Schedule { names, rules });
     book.policies.extend(policies());
     book.settings.operators = vec![Target::Named(name("olga"))];
+    if holds {
+        hold_back(&mut book, edit);
+    }
     Arc::new(book)
 }

@@ -1,13 +1,15 @@
 //! Programs that send notices: each wants a yes from some node, and asks the next one if it gets none.
 
+use crate::book::STANDS_FOR;
 use crate::history::Fact;
 use crate::machine::Asker;
 use crate::net::Ix;
+use crate::profile::People;
 use crate::queue::Ms;
 use crate::world::{Event, HEAL_AT, World};
-use base::Hasher;
+use base::{Hasher, Wall};
 use dispatch::directory::{Civil, Severity, Target};
-use dispatch::record::Content;
+use dispatch::record::{Content, Origin};
 use dispatch::{Answer, Input, Notice, Refusal, Ticket};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -121,19 +123,24 @@ impl World {
         let digest = Hasher::new("request").text(&text).finish();
         let key = (client.manner == Manner::Keyed).then(|| (format!("key-{ix}").into(), digest));
         let lasting = matches!(client.manner, Manner::Everywhere { .. });
+        // Such an alert is over when nobody posts it any more.
+        let over_at = matches!(client.manner, Manner::Everywhere { over_at: Some(_) });
+        let stands = lasting && !over_at && self.plan.profile.people == People::Silencing;
+        let origin = Origin { annotations: BTreeMap::new(), generator: "".into(), starts: Wall(0) };
+        let site = if ix.is_multiple_of(2) { "north" } else { "south" };
         let severity = if ix.is_multiple_of(3) { Severity::Critical } else { Severity::High };
         Notice {
             source: crate::book::name("scada"),
             key,
             fingerprint: lasting.then(|| Hasher::new("fingerprint").text(&text).finish()),
             resolved,
-            stands_for: None,
+            stands_for: stands.then_some(STANDS_FOR),
             content: Content {
                 severity,
                 summary: text,
                 details: "".into(),
-                labels: BTreeMap::new(),
-                origin: None,
+                labels: [("site".into(), site.into()), ("severity".into(), severity.word().into())].into(),
+                origin: stands.then(|| Arc::new(origin)),
             },
             to: vec![Target::Named(crate::book::name(client.to))],
             policy: Some(crate::book::name(client.policy)),

@@ -42,7 +42,7 @@ pub(crate) struct Parcel {
 pub(crate) enum Write {
     Row(RecordId, Row),
     Merge(Arc<Parcel>, Vec<AlertId>),
-    Forget(Vec<AlertId>, Vec<Digest>),
+    Forget(Vec<AlertId>, Vec<Digest>, Vec<RecordId>),
 }
 
 /// What a commit did.
@@ -101,7 +101,12 @@ impl Disk {
             match self.queue.pop_front() {
                 Some(Write::Row(id, row)) => self.add(id, row, &mut committed),
                 Some(Write::Merge(parcel, finished)) => self.merge(me, &parcel, finished, &mut committed),
-                Some(Write::Forget(alerts, rosters)) => self.forget(alerts, &rosters),
+                Some(Write::Forget(alerts, rosters, silences)) => {
+                    self.forget(alerts, &rosters);
+                    let of = |row: &Row| row.index.silence.is_some_and(|id| silences.contains(&id));
+                    let rows = self.rows.iter().filter(|(_, row)| of(row)).map(|(id, _)| *id);
+                    self.dropped.extend(rows);
+                }
                 None => break,
             }
         }

@@ -105,7 +105,9 @@ impl World {
                         self.follow_members(ix);
                     }
                 }
-                Effect::Forget { alerts, rosters } => self.write(ix, Write::Forget(alerts, rosters)),
+                Effect::Forget { alerts, rosters, silences } => {
+                    self.write(ix, Write::Forget(alerts, rosters, silences));
+                }
             }
         }
     }

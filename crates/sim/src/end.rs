@@ -107,7 +107,8 @@ fn over(core: &Dispatch) -> bool {
 fn differences(one: &Dispatch, other: &Dispatch) -> Vec<&'static str> {
     let records = one.state().applied == other.state().applied;
     let pauses = one.state().pauses == other.state().pauses;
-    let parts = [(records, "other records"), (pauses, "other pauses")];
+    let silences = one.state().silences == other.state().silences;
+    let parts = [(records, "other records"), (pauses, "other pauses"), (silences, "other silences")];
     let logs = parts.into_iter().filter(|(same, _)| !same).map(|(_, what)| what);
     logs.chain(unlike(one.state(), other.state())).collect()
 }

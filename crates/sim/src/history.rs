@@ -105,6 +105,8 @@ pub(crate) enum Upset {
     Dismissed,
     /// Some wall clock jumped.
     Jumped,
+    /// Alerts may have been held back.
+    Held,
 }
 
 /// From when, and until when if it is over.
@@ -249,6 +251,10 @@ impl History {
             Record::Claim(_) => self.tally.claims += 1,
             Record::Merged { .. } => self.tally.merged += 1,
             Record::Pause { .. } => drop(self.upsets.insert(Upset::Paused)),
+            Record::Silence(_) => drop(self.upsets.insert(Upset::Held)),
+            Record::Directory { edition, .. } if !edition.directory.inhibitions.is_empty() => {
+                self.upsets.insert(Upset::Held);
+            }
             Record::Member { member: None, .. } => drop(self.upsets.insert(Upset::Dismissed)),
             Record::Start { .. }
             | Record::Update { .. }
@@ -258,7 +264,6 @@ impl History {
             | Record::Comment { .. }
             | Record::Closed { .. }
             | Record::Resume { .. }
-            | Record::Silence(_)
             | Record::Unsilence { .. }
             | Record::Release { .. }
             | Record::Duty(_)

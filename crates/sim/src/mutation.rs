@@ -69,6 +69,7 @@ pub const MUTATIONS: &[Mutation] = &[
         off: |rules| rules.patience = false,
         noticed_by: &[("passive", 2), ("partition", 2), ("partition", 3), ("flap", 3)],
     },
+    Mutation { rule: "hush", off: |rules| rules.hush = false, noticed_by: &[("hush", 2), ("hush", 3)] },
 ];
 
 /// Rules that matter after a few steps in one order, which hardly any seed takes: the exhaustive search in

@@ -4,11 +4,13 @@ use crate::machine::Asker;
 use crate::net::Ix;
 use crate::profile::People;
 use crate::world::{Event, Plan, World};
-use base::AlertId;
+use base::{AlertId, RecordId};
 use dispatch::input::Acknowledge;
-use dispatch::record::{Actor, Via};
+use dispatch::record::{Actor, Silence, Via};
 use dispatch::{Input, Order, Ticket, Which};
 use ownership::{Member, Role};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What a node is for.
 pub(crate) fn role(plan: &Plan, ix: Ix) -> Role {
@@ -57,13 +59,20 @@ impl World {
         let roll = self.rng.between(0, 99);
         match (self.plan.profile.people, roll) {
             (People::Busy, 0..40) => self.anything(ix),
+            (People::Silencing, 0..30) => self.silence(ix),
+            (People::Silencing, 30..40) => self.end_silence(ix),
+            (People::Silencing, 40..45) => self.edit_book(ix),
             (People::Switching, 0..35) => self.switch(ix),
             (People::Enrolling, 0..25) => self.enrol_somebody(ix),
             (People::Absent, _) => (),
-            (People::Answering | People::Busy | People::Switching | People::Enrolling, 0..80) => {
-                self.acknowledge(ix);
-            }
-            (People::Answering | People::Busy | People::Switching | People::Enrolling, _) => self.comment(ix),
+            (
+                People::Answering | People::Busy | People::Silencing | People::Switching | People::Enrolling,
+                0..80,
+            ) => self.acknowledge(ix),
+            (
+                People::Answering | People::Busy | People::Silencing | People::Switching | People::Enrolling,
+                _,
+            ) => self.comment(ix),
         }
     }
 
@@ -81,7 +90,7 @@ impl World {
 
     fn edit_book(&mut self, ix: Ix) {
         self.edits += 1;
-        let directory = crate::book::book(self.edits);
+        let directory = crate::book::book(self.edits, self.plan.profile.people == People::Silencing);
         let summary = format!("edit {}", self.edits).into();
         self.order(ix, "directory", Order::Directory { directory, expected: None, summary });
     }
@@ -141,6 +150,29 @@ impl World {
                     self.order(ix, "escalate", Order::Escalate { which: Which::Alerts(vec![alert]) });
                 }
             }
+        }
+    }
+
+    /// Some alerts are silenced for seconds, at once or in a while.
+    fn silence(&mut self, ix: Ix) {
+        let (wait, lasts) = (self.rng.between(0, 3000), self.rng.between(500, 6000));
+        let wait = if self.rng.per_mille(600) { 0 } else { wait };
+        let which = ["site=north", "site=south", "severity=high", "alertname=~\"notice .*[05]\""];
+        let matchers = self.rng.pick(&which).and_then(|text| text.parse().ok()).unwrap_or_default();
+        let from = self.machine(ix).now(self.now).wall + Duration::from_millis(wait);
+        let by = Actor { who: "user:bea".into(), via: Via::Api, from: None };
+        let until = from + Duration::from_millis(lasts);
+        let silence = Silence { matchers, from, until, by, author: "bea".into(), comment: "works".into() };
+        self.order(ix, "silence", Order::Silence(Arc::new(silence)));
+    }
+
+    fn end_silence(&mut self, ix: Ix) {
+        let Some(core) = &self.machine(ix).core else { return };
+        let wall = self.machine(ix).now(self.now).wall;
+        let ahead = core.state().silences.iter().filter(|(_, it)| it.span().1 > wall);
+        let ahead: Vec<RecordId> = ahead.map(|(id, _)| *id).collect();
+        if let Some(silence) = self.rng.pick(&ahead) {
+            self.order(ix, "end a silence", Order::Unsilence { silence });
         }
     }
 

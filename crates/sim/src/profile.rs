@@ -50,6 +50,8 @@ pub(crate) enum People {
     Answering,
     /// They do everything that can be asked of a node.
     Busy,
+    /// They answer, silence alerts, and edit a book that holds alerts back.
+    Silencing,
     /// They answer, and move the work from node to node.
     Switching,
     /// They answer, and take nodes in and out.
@@ -307,6 +309,20 @@ pub const PROFILES: &[Profile] = &[
         passive: false,
         retained: 150,
         notices: 16,
+    },
+    Profile {
+        name: "hush",
+        about: "alerts are silenced, inhibit each other, and lie in maintenance windows; links are cut",
+        hole: None,
+        faults: &[Fault::Cut, Fault::Kill, Fault::Pause, Fault::Reset],
+        gap: (1500, 4000),
+        people: People::Silencing,
+        mail: USUAL,
+        loss: 5,
+        clocks: 200,
+        passive: false,
+        retained: 150,
+        notices: 24,
     },
 ];
 

@@ -6,6 +6,7 @@
 use crate::cluster_args::{ClusterAction, Invite, Join};
 use crate::directory_args::SectionAction;
 use crate::schedule_args::{OnCall, ScheduleAction};
+use crate::silence_args::SilenceAction;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -97,6 +98,9 @@ pub(crate) enum Command {
     Pause(Pause),
     /// Send again after `pause`
     Resume(Resume),
+    /// Hold alerts back for a time
+    #[command(subcommand)]
+    Silence(SilenceAction),
     /// The directory as one document
     #[command(subcommand)]
     Directory(DirectoryAction),
@@ -135,6 +139,12 @@ pub(crate) enum Command {
     /// Which messages are not sent
     #[command(subcommand)]
     Filters(SectionAction),
+    /// Which alerts hold others back
+    #[command(subcommand)]
+    Inhibitions(SectionAction),
+    /// Times that come again and again in which alerts are held back
+    #[command(subcommand)]
+    Maintenance(SectionAction),
     /// One message template
     #[command(subcommand)]
     Template(TemplateAction),

@@ -28,6 +28,10 @@ pub(crate) enum Section {
     Routes,
     /// Which messages are not sent.
     Filters,
+    /// Which alerts hold others back.
+    Inhibitions,
+    /// Times in which alerts are held back.
+    Maintenance,
 }
 
 impl Section {
@@ -43,6 +47,8 @@ impl Section {
             Self::Departments => "departments",
             Self::Routes => "routes",
             Self::Filters => "filters",
+            Self::Inhibitions => "inhibitions",
+            Self::Maintenance => "maintenance",
         }
     }
 
@@ -58,6 +64,8 @@ impl Section {
             Self::Departments => &["title"],
             Self::Routes => &["sources", "severity", "matchers", "to", "policy"],
             Self::Filters => &["channels", "recipients", "below", "matchers", "contains"],
+            Self::Inhibitions => &["source", "target", "equal"],
+            Self::Maintenance => &["title", "matchers", "calendars"],
         }
     }
 }

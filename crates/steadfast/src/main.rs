@@ -24,6 +24,8 @@ mod schedule_args;
 mod schedules;
 mod sections;
 mod send;
+mod silence_args;
+mod silences;
 mod sse;
 mod status;
 mod tables;
@@ -81,6 +83,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         Command::Pending(args) => node.asked(async |client| orders::pending(client, out, args).await),
         Command::Pause(args) => node.asked(async |client| orders::pause(client, out, args).await),
         Command::Resume(args) => node.asked(async |client| orders::resume(client, out, args).await),
+        Command::Silence(action) => node.asked(async |client| silences::silence(client, out, action).await),
         Command::Directory(action) => {
             node.asked(async |client| directory::directory(client, out, action).await)
         }
@@ -97,6 +100,8 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         Command::Departments(action) => node.section(out, Section::Departments, action),
         Command::Routes(action) => node.section(out, Section::Routes, action),
         Command::Filters(action) => node.section(out, Section::Filters, action),
+        Command::Inhibitions(action) => node.section(out, Section::Inhibitions, action),
+        Command::Maintenance(action) => node.section(out, Section::Maintenance, action),
         Command::Template(action) => node.asked(async |client| sections::template(client, out, action).await),
         Command::Token(action) => node.asked(async |client| access::token(client, out, action).await),
         Command::User(action) => node.asked(async |client| access::user(client, out, action).await),

@@ -62,7 +62,7 @@ const BORDERS: &[Border] = &[
     // Runs the core itself under faults; knows no shell.
     Border {
         name: "sim",
-        ours: &["base", "selection", "ownership", "dispatch", "record"],
+        ours: &["base", "matcher", "selection", "ownership", "dispatch", "record"],
         theirs: Theirs::Only(&[]),
     },
     // The ways out and the ways in do not know each other.

@@ -24,21 +24,29 @@ struct Wanted {
     receiver: Option<Expression>,
     active: bool,
     silenced: bool,
+    inhibited: bool,
 }
 
 impl Wanted {
     fn read(query: Option<&str>) -> Result<Self, Told> {
         let params = Params::read(query);
-        // Nothing is inhibited or unprocessed here: to leave those out changes nothing.
-        params.flag("inhibited")?;
+        // Nothing is unprocessed here: to leave those out changes nothing.
         params.flag("unprocessed")?;
-        let (active, silenced) = (params.flag("active")?, params.flag("silenced")?);
-        Ok(Self { filter: params.filter()?, receiver: params.receiver()?, active, silenced })
+        Ok(Self {
+            filter: params.filter()?,
+            receiver: params.receiver()?,
+            active: params.flag("active")?,
+            silenced: params.flag("silenced")?,
+            inhibited: params.flag("inhibited")?,
+        })
     }
 
     fn includes(&self, alert: &AlertBody) -> bool {
-        let held = !alert.status.silenced_by.is_empty();
-        let asked = if held { self.silenced } else { self.active };
+        // As there: what is both silenced and inhibited is left out with either, and a mute time is no matter here.
+        let (silenced, inhibited) =
+            (!alert.status.silenced_by.is_empty(), !alert.status.inhibited_by.is_empty());
+        let asked = (self.silenced || !silenced) && (self.inhibited || !inhibited);
+        let asked = asked && (self.active || silenced || inhibited || !alert.status.muted_by.is_empty());
         let to = |receiver: &Receiver| self.receiver.as_ref().is_none_or(|it| it.matches(&receiver.name));
         asked
             && alert.receivers.iter().any(to)

@@ -3,9 +3,9 @@
 use super::Receiver;
 use crate::moment;
 use base::{AlertId, Now, RecordId};
-use dispatch::Dispatch;
 use dispatch::record::Content;
 use dispatch::state::Open;
+use dispatch::{Dispatch, Hold};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -31,16 +31,14 @@ pub(super) struct AlertBody {
 pub(super) struct AlertStatus {
     state: &'static str,
     pub(super) silenced_by: Vec<String>,
-    inhibited_by: Vec<String>,
-    muted_by: Vec<String>,
+    pub(super) inhibited_by: Vec<String>,
+    pub(super) muted_by: Vec<String>,
 }
 
-/// How that alert is shown, with the silences that hold it.
+/// How that alert is shown, with what holds it back.
 pub(super) fn shown(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> AlertBody {
     let content = open.content();
     let labels = labels(content);
-    let silenced_by: Vec<String> = core.silenced_by(id).iter().map(|silence| uuid(*silence)).collect();
-    let state = if silenced_by.is_empty() { "active" } else { "suppressed" };
     let stands_for = core.stands_for(now, id).unwrap_or(core.edition().directory.settings.resolve_timeout);
     let origin = content.origin.as_ref();
     let text = |it: &std::sync::Arc<str>| it.to_string();
@@ -65,8 +63,32 @@ pub(super) fn shown(core: &Dispatch, now: Now, id: AlertId, open: &Open) -> Aler
         ends_at: moment::written(now.wall + stands_for),
         generator_url: origin.map_or_else(String::new, |origin| origin.generator.to_string()),
         receivers: vec![Receiver { name: open.alert.route.to_string() }],
-        status: AlertStatus { state, silenced_by, inhibited_by: Vec::new(), muted_by: Vec::new() },
+        status: status(core, id),
     }
+}
+
+/// Whether it is heard of, and why not. A maintenance window is what Alertmanager calls a mute time interval; what
+/// flapped is only late.
+fn status(core: &Dispatch, id: AlertId) -> AlertStatus {
+    let mut status = AlertStatus {
+        state: "active",
+        silenced_by: Vec::new(),
+        inhibited_by: Vec::new(),
+        muted_by: Vec::new(),
+    };
+    for hold in core.holds(id) {
+        match hold {
+            Hold::Silence(silence) => status.silenced_by.push(uuid(silence)),
+            Hold::Maintenance(name) => status.muted_by.push(name.to_string()),
+            Hold::Inhibition { by, .. } => {
+                let open = core.state().open.get(&by);
+                status.inhibited_by.extend(open.map(|open| fingerprint(&labels(open.content()))));
+            }
+            Hold::Flapping(_) => continue,
+        }
+        status.state = "suppressed";
+    }
+    status
 }
 
 /// The labels, with the name by which an alert without one is called.
@@ -92,7 +114,7 @@ fn fingerprint(labels: &BTreeMap<String, String>) -> String {
 }
 
 /// The id of a silence, in the form of a UUID of version 8 (RFC 9562): made from the record's, the same on all nodes.
-pub(super) fn uuid(silence: RecordId) -> String {
+pub(crate) fn uuid(silence: RecordId) -> String {
     let digest = base::Hasher::new("silence").text(&silence.to_string()).finish();
     let hex: String = digest.0.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();

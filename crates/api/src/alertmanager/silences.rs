@@ -10,7 +10,7 @@ use crate::{Server, Shared, moment};
 use axum::Json;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
-use base::limits::COMMENT_BYTES_MAX;
+use base::limits::{COMMENT_BYTES_MAX, SILENCE_REST};
 use base::{Now, RecordId, Wall};
 use dispatch::input::Order;
 use dispatch::record::{Actor, Silence};
@@ -20,10 +20,6 @@ use matcher::limits::MATCHERS_MAX;
 use matcher::{Expression, Matcher, Matchers, Test};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a silence is still shown after it is over.
-const SHOWN_FOR: Duration = Duration::from_secs(5 * 24 * 3600);
 
 /// A test of one label.
 #[derive(Debug, Serialize, Deserialize)]
@@ -93,7 +89,7 @@ pub(super) async fn list(
     let filter = Params::read(query.as_deref()).filter()?;
     let read = move |core: &Dispatch, now: Now| {
         let all = core.state().silences.iter();
-        let asked = all.filter(|(_, it)| it.span().1 + SHOWN_FOR > now.wall && has_all(it, &filter));
+        let asked = all.filter(|(_, it)| it.span().1 + SILENCE_REST > now.wall && has_all(it, &filter));
         let mut asked: Vec<_> = asked.map(|(id, it)| (rank(it, now.wall), *id, it)).collect();
         asked.sort_by_key(|(rank, id, _)| (*rank, *id));
         asked.into_iter().map(|(_, id, it)| body(id, it, now.wall)).collect()
@@ -102,7 +98,7 @@ pub(super) async fn list(
 }
 
 /// Active ones by their end, those to come by their beginning, the others by the latest end.
-fn rank(silenced: &Silenced, now: Wall) -> (u8, i64) {
+pub(crate) fn rank(silenced: &Silenced, now: Wall) -> (u8, i64) {
     let (from, until) = silenced.span();
     match state(silenced, now) {
         "active" => (0, until.0),
@@ -239,10 +235,11 @@ fn matchers(forms: &[MatcherForm]) -> Result<Matchers, String> {
     let made: Result<Vec<Matcher>, String> =
         each.map(|(at, form)| one_matcher(form).map_err(|why| format!("matchers[{at}].{why}"))).collect();
     let made = made?;
-    if made.iter().all(|matcher| matcher.matches_value("")) {
+    let made: Matchers = made.into_iter().collect();
+    if made.matches_nothing_said() {
         return Err("matchers: at least one of them must not match an absent label".to_owned());
     }
-    Ok(made.into_iter().collect())
+    Ok(made)
 }
 
 fn one_matcher(form: &MatcherForm) -> Result<Matcher, String> {
@@ -256,7 +253,8 @@ fn one_matcher(form: &MatcherForm) -> Result<Matcher, String> {
     Matcher::new(&form.name, test).ok_or_else(|| format!("name: {:?} is no name of a label", form.name))
 }
 
-fn find<'c>(core: &'c Dispatch, id: &str) -> Option<(RecordId, &'c Silenced)> {
+/// The silence of that id.
+pub(crate) fn find<'c>(core: &'c Dispatch, id: &str) -> Option<(RecordId, &'c Silenced)> {
     let wanted = id.to_ascii_lowercase();
     core.state().silences.iter().find(|(id, _)| uuid(**id) == wanted).map(|(id, it)| (*id, it))
 }
@@ -276,7 +274,8 @@ fn body(id: RecordId, silenced: &Silenced, now: Wall) -> SilenceBody {
     }
 }
 
-fn state(silenced: &Silenced, now: Wall) -> &'static str {
+/// `active`, `pending` or `expired`.
+pub(crate) fn state(silenced: &Silenced, now: Wall) -> &'static str {
     let (from, until) = silenced.span();
     if until <= now {
         "expired"
@@ -305,6 +304,7 @@ fn written(matcher: &Matcher) -> MatcherForm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const NOW: Wall = Wall(1_772_366_400_000); // 2026-03-01T12:00:00Z
 

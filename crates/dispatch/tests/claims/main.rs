@@ -51,6 +51,7 @@ const RULES: Rules = Rules {
     fence: true,
     aliases: true,
     patience: true,
+    hush: true,
 };
 
 /// Deadlines that come soon: silence is noticed.

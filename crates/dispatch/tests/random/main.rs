@@ -339,7 +339,7 @@ impl Walk {
                     self.check_capacity();
                 }
                 Effect::Answer { ticket, answer } => self.answer(ticket, &answer),
-                Effect::Forget { alerts, rosters } => self.forget(&alerts, &rosters),
+                Effect::Forget { alerts, rosters, silences } => self.forget(&alerts, &rosters, &silences),
                 Effect::Hello { .. }
                 | Effect::Beat { .. }
                 | Effect::Ship { .. }
@@ -363,11 +363,11 @@ impl Walk {
         self.model.answer(answer, self.stored);
     }
 
-    fn forget(&mut self, alerts: &[AlertId], rosters: &[Digest]) {
+    fn forget(&mut self, alerts: &[AlertId], rosters: &[Digest], silences: &[RecordId]) {
         self.rows.retain(|id, entry| {
             let finished = entry.record.alert(*id).is_some_and(|alert| alerts.contains(&alert));
             let unused = matches!(&entry.record, Record::Roster(roster) if rosters.contains(&roster.id));
-            !finished && !unused
+            !finished && !unused && !about_silence(*id, entry, silences)
         });
     }
 
@@ -455,4 +455,14 @@ fn start(
     let identity = Identity { log, letter: 'A', version: "test".into(), because: "walk".into() };
     let specs = providers.iter().map(|(spec, _)| spec.clone()).collect();
     Dispatch::start(identity, Settings::default(), known, specs, now, effects)
+}
+
+/// A record is one of these silences, or ends one.
+fn about_silence(id: RecordId, entry: &Entry, silences: &[RecordId]) -> bool {
+    let silence = match &entry.record {
+        Record::Silence(_) => id,
+        Record::Unsilence { silence, .. } => *silence,
+        _ => return false,
+    };
+    silences.contains(&silence)
 }

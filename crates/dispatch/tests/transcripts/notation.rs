@@ -3,8 +3,8 @@
 use base::time::parse_duration;
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{
-    Address, Bundle, Civil, Directory, Filter, Group, ListedAddress, Mode, Policy, Recipient, Repeat, Route,
-    Schedule, Severity, Step, Target, Unsent,
+    Address, Bundle, Civil, Directory, Filter, Flapping, Group, Inhibition, ListedAddress, Maintenance, Mode,
+    Policy, Recipient, Repeat, Route, Schedule, Severity, Step, Target, Unsent,
 };
 use dispatch::record::{Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};
@@ -179,6 +179,7 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
         ttl: None,
         also: false,
         bundle: None,
+        flapping: None,
     };
     let (also, rest): (Vec<_>, Vec<_>) = rest.iter().partition(|word| **word == "also");
     route.also = !also.is_empty();
@@ -192,6 +193,7 @@ pub(crate) fn route(words: &[&str]) -> Said<Route> {
             "bundle" => route.bundle = Some(bundle(value)?),
             "policy" => route.policy = Some(name(value)?),
             "ttl" => route.ttl = Some(duration(Some(value))?),
+            "flapping" => route.flapping = Some(flapping(value)?),
             other => return Err(format!("a route has no {other}")),
         }
     }
@@ -227,6 +229,23 @@ fn filter(words: &[&str]) -> Said<(Name, Filter)> {
         }
     }
     Ok((name(who)?, filter))
+}
+
+/// `4/30m/5m`: raised so often, within this time, and told once it has stood for that.
+fn flapping(text: &str) -> Said<Flapping> {
+    let mut parts = text.split('/');
+    let raised = number(parts.next())?;
+    Ok(Flapping { raised, within: duration(parts.next())?, steady: duration(parts.next())? })
+}
+
+/// `site-down source severity=critical target severity=warning equal site`.
+fn inhibition(words: &[&str]) -> Said<Inhibition> {
+    let [who, "source", source, "target", target, rest @ ..] = words else {
+        return Err("write: inhibit NAME source MATCHERS target MATCHERS equal LABELS".into());
+    };
+    let read = |text: &str| text.parse().map_err(|error| format!("{text}: {error}"));
+    let equal = rest.iter().skip(1).map(|label| (*label).into()).collect();
+    Ok(Inhibition { name: name(who)?, source: read(source)?, target: read(target)?, equal })
 }
 
 fn severity(word: &str) -> Said<Severity> {
@@ -354,6 +373,15 @@ pub(crate) fn directory(book: &mut Directory, line: &str, words: &[&str]) -> Sai
         ["filter", rest @ ..] => {
             let (name, entry) = filter(rest)?;
             book.filters.insert(name, entry);
+        }
+        ["inhibit", rest @ ..] => book.inhibitions.push(inhibition(rest)?),
+        ["maintenance", who, matchers, "while", calendar] => {
+            let window = Maintenance {
+                title: (*who).into(),
+                matchers: matchers.parse().map_err(|error| format!("{matchers}: {error}"))?,
+                calendars: vec![name(calendar)?],
+            };
+            book.maintenance.insert(name(who)?, window);
         }
         ["operators", rest @ ..] => {
             book.settings.operators = rest.iter().map(|word| target(word)).collect::<Said<_>>()?;

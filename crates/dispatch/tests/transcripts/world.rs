@@ -91,8 +91,19 @@ impl World {
 
     /// A line tells of something that happens, rather than how things are.
     pub(crate) fn happens(line: &str) -> bool {
-        const SETTINGS: [&str; 9] =
-            ["recipient", "group", "schedule", "people", "policy", "route", "filter", "operators", "ttl"];
+        const SETTINGS: [&str; 11] = [
+            "recipient",
+            "group",
+            "schedule",
+            "people",
+            "policy",
+            "route",
+            "filter",
+            "inhibit",
+            "maintenance",
+            "operators",
+            "ttl",
+        ];
         let words = notation::words(line);
         let first = words.first().map_or("", String::as_str);
         let answers = words.get(1).is_some_and(|word| word == "answers");
@@ -178,7 +189,14 @@ impl World {
                     Order::Directory { directory, expected: None, summary: "edited".into() },
                 );
             }
-            ["operator", "silences", labels, "for", time, why] => self.silence(labels, time, why)?,
+            ["operator", "silences", labels, "for", time, why] => self.silence(labels, "0s", time, why)?,
+            ["operator", "silences", labels, "in", start, "for", time, why] => {
+                self.silence(labels, start, time, why)?;
+            }
+            ["show", "silences"] => {
+                let count = self.core.as_ref().map_or(0, |core| core.state().silences.len());
+                self.say(format!("{count} silence(s) are known"));
+            }
             ["operator", "ends", "silence"] => {
                 let newest =
                     self.core.as_ref().and_then(|core| core.state().silences.keys().next_back().copied());
@@ -214,8 +232,8 @@ impl World {
         self.inputs.push_back(Input::Order { ticket: Ticket(self.ticket), by, order });
     }
 
-    fn silence(&mut self, labels: &str, time: &str, why: &str) -> Said<()> {
-        let from = self.now().wall;
+    fn silence(&mut self, labels: &str, start: &str, time: &str, why: &str) -> Said<()> {
+        let from = self.now().wall + notation::duration(Some(start))?;
         let silence = Silence {
             matchers: labels.parse().map_err(|error| format!("{labels}: {error}"))?,
             from,
@@ -372,7 +390,7 @@ impl World {
                     let text = speech::answer(&self.codes, &answer);
                     self.say(format!("answered: {text}"));
                 }
-                Effect::Forget { alerts, rosters } => self.forget(&alerts, &rosters),
+                Effect::Forget { alerts, rosters, silences } => self.forget(&alerts, &rosters, &silences),
                 Effect::Hello { .. }
                 | Effect::Beat { .. }
                 | Effect::Ship { .. }
@@ -416,11 +434,11 @@ impl World {
         self.inputs.push_back(Input::Stored { log, upto });
     }
 
-    fn forget(&mut self, alerts: &[AlertId], rosters: &[base::Digest]) {
+    fn forget(&mut self, alerts: &[AlertId], rosters: &[base::Digest], silences: &[RecordId]) {
         self.rows.retain(|id, entry| {
             let finished = entry.record.alert(*id).is_some_and(|alert| alerts.contains(&alert));
             let unused = matches!(&entry.record, Record::Roster(roster) if rosters.contains(&roster.id));
-            !finished && !unused
+            !finished && !unused && !about_silence(*id, entry, silences)
         });
     }
 
@@ -587,4 +605,14 @@ fn crowd(to: &[String]) -> String {
         [first, .., last] if to.len() > 6 => format!("{first} to {last} ({})", to.len()),
         _ => to.join(", "),
     }
+}
+
+/// A record is one of these silences, or ends one.
+fn about_silence(id: RecordId, entry: &Entry, silences: &[RecordId]) -> bool {
+    let silence = match &entry.record {
+        Record::Silence(_) => id,
+        Record::Unsilence { silence, .. } => *silence,
+        _ => return false,
+    };
+    silences.contains(&silence)
 }

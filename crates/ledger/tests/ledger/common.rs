@@ -142,6 +142,7 @@ pub(crate) fn alert(number: u32) -> Alert {
         system: false,
         on_call: BTreeSet::new(),
         withheld: BTreeSet::new(),
+        flapping: None,
     }
 }
 

@@ -20,6 +20,7 @@ Source: {{ source }}
 Time: {{ time }}
 {% for name, value in labels|items %}{{ name }}: {{ value }}
 {% endfor %}{% if late %}This message comes {{ late }} late.
+{% endif %}{% if flapping %}Flapping: {{ flapping }}.
 {% endif %}{% if link %}
 To acknowledge, open {{ link }}
 {% endif %}{% if code %}

@@ -51,6 +51,7 @@ fn rendered(renderer: &Renderer, change: impl FnOnce(&mut Case)) -> Rendered {
         recipient: &source,
         title: "Anna",
         late: std::time::Duration::ZERO,
+        flapping: None,
         repeat: case.repeat,
         time: "2027-01-01 08:00",
         acknowledged_by: Some("Bea"),

@@ -2,7 +2,7 @@
 
 use base::Name;
 use dispatch::directory::{Mode, Policy, Severity};
-use dispatch::record::{Cause, Code, Content, Purpose, StepKey, Why};
+use dispatch::record::{Cause, Code, Content, Flapping, Purpose, StepKey, Why};
 use std::time::Duration;
 
 /// A variable of templates.
@@ -30,6 +30,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("step", "The step of the escalation; 0 is the first notification.", "1"),
     variable("round", "Which time through the policy, from 1.", "1"),
     variable("late", "How much later than the policy says, where that is a minute or more.", "4m"),
+    variable(
+        "flapping",
+        "How often the same trouble came and went, where that is why the message waited.",
+        "raised 5 times in 30m",
+    ),
     variable(
         "repeat",
         "Why this may be a repeat; put above every such message by itself.",
@@ -72,6 +77,8 @@ pub struct RenderInput<'a> {
     pub title: &'a str,
     /// How much later than the policy says.
     pub late: Duration,
+    /// The trouble came and went so often that the alert had to stand for a while first.
+    pub flapping: Option<Flapping>,
     /// Set when an earlier attempt may have arrived.
     pub repeat: Option<Cause>,
     /// When the alert was accepted, as people read it.
@@ -130,6 +137,7 @@ pub(super) fn values(input: &RenderInput<'_>) -> minijinja::Value {
         ("step", step),
         ("round", round),
         ("late", late.map(|late| base::time::Human(late).to_string()).unwrap_or_default().into()),
+        ("flapping", input.flapping.map(|it| it.to_string()).unwrap_or_default().into()),
         ("repeat", text(input.repeat.map(repeat_text).unwrap_or_default())),
         ("time", text(input.time)),
         ("acknowledged_by", text(input.acknowledged_by.unwrap_or_default())),
@@ -190,6 +198,7 @@ impl Sample {
             recipient: &self.name,
             title: "Anna Berg",
             late: Duration::ZERO,
+            flapping: None,
             repeat: None,
             time: "2027-01-01 08:00",
             acknowledged_by: matches!(purpose, Purpose::Acknowledgement(_)).then_some("Bea Lund"),

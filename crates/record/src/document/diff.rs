@@ -66,8 +66,8 @@ fn compare(path: &str, from: &Value, to: &Value, changes: &mut Vec<Change>) {
             };
             compare_entries(path, &pairs(before), &pairs(after), changes);
         }
-        (Value::Array(before), Value::Array(after)) if path == "routes" => {
-            compare_routes(path, before, after, changes);
+        (Value::Array(before), Value::Array(after)) if matches!(path, "routes" | "inhibitions") => {
+            compare_named(path, before, after, changes);
         }
         (Value::Array(before), Value::Array(after))
             if before.iter().chain(after).all(|it| it.is_string()) =>
@@ -119,7 +119,7 @@ fn compare_one(path: &str, before: Option<&Value>, after: Option<&Value>, change
 }
 
 /// Routes go by their names, and their order counts.
-fn compare_routes(path: &str, before: &[Value], after: &[Value], changes: &mut Vec<Change>) {
+fn compare_named(path: &str, before: &[Value], after: &[Value], changes: &mut Vec<Change>) {
     let name = |route: &Value| route.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
     let named = |routes: &[Value]| routes.iter().map(|route| (name(route), route.clone())).collect();
     let (old, new): (Entries, Entries) = (named(before), named(after));

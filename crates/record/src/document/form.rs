@@ -46,6 +46,12 @@ pub struct Document {
     /// Which messages are not sent, by name: those of which all conditions of a filter hold.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub filters: BTreeMap<String, Filter>,
+    /// Which alerts hold others back while they are open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inhibitions: Vec<Inhibition>,
+    /// Times that come again and again in which alerts are held back, by name.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub maintenance: BTreeMap<String, Maintenance>,
     /// Keys for programs, by name.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub tokens: BTreeMap<String, Token>,
@@ -310,6 +316,52 @@ pub struct Route {
     /// Puts what goes beyond a number of messages for one address into one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bundle: Option<Bundle>,
+    /// When the same trouble comes and goes too often to be told each time; never if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flapping: Option<Flapping>,
+}
+
+/// When the same trouble counts as flapping.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Flapping {
+    /// It was raised so often, 1 to 100, within that time.
+    pub raised: u16,
+    /// A duration, at most `1d`.
+    pub within: String,
+    /// When it is raised once more it is told only if it stands for so long; a duration, at most `6h`.
+    pub steady: String,
+}
+
+/// While an alert that `source` matches is open, those that `target` matches are held back.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Inhibition {
+    /// Its name; no two inhibitions have the same.
+    pub name: String,
+    /// What holds others back: matchers such as `severity="critical"`, all of which match.
+    pub source: Vec<String>,
+    /// What is held back: matchers, all of which match.
+    pub target: Vec<String>,
+    /// Labels that must have the same value in both; an absent one counts as empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub equal: Vec<String>,
+}
+
+/// A time that comes again and again in which alerts are held back, as by a silence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Maintenance {
+    /// The name people read; its key if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What is held back: matchers such as `site="north"`, all of which match.
+    pub matchers: Vec<String>,
+    /// While any of these calendars is on; at least one.
+    pub calendars: Vec<String>,
 }
 
 /// When first notifications of a route for one address are put together into one message.

@@ -5,6 +5,7 @@
 
 mod filters;
 mod groups;
+mod hush;
 mod people;
 mod policies;
 mod routes;
@@ -72,6 +73,8 @@ impl Document {
             templates: check.templates(),
             routes: check.routes(),
             filters: check.table("filters", &self.filters, Check::filter),
+            inhibitions: check.inhibitions(),
+            maintenance: check.maintenance_windows(),
             tokens: check.table("tokens", &self.tokens, Check::token),
             users: check.table("users", &self.users, Check::user),
         };

@@ -534,10 +534,10 @@ fn route() -> impl Strategy<Value = book::Route> {
         proptest::option::of(Just(name("night.shift"))),
         names(&["mail-short"]),
         proptest::option::of(span()),
-        (any::<bool>(), proptest::option::of(bundle())),
+        (any::<bool>(), proptest::option::of(bundle()), proptest::option::of(flapping())),
     )
         .prop_map(
-            |(sources, severity, matchers, windows, to, policy, templates, ttl, (also, bundle))| {
+            |(sources, severity, matchers, windows, to, policy, templates, ttl, (also, bundle, flapping))| {
                 book::Route {
                     name: name("x"),
                     sources: sources.into_iter().collect(),
@@ -552,9 +552,32 @@ fn route() -> impl Strategy<Value = book::Route> {
                     ttl,
                     also,
                     bundle,
+                    flapping,
                 }
             },
         )
+}
+
+fn flapping() -> impl Strategy<Value = book::Flapping> {
+    let seconds = |most: u64| (0..=most).prop_map(Duration::from_secs);
+    (1..=100u16, seconds(86_400), seconds(21_600)).prop_map(|(raised, within, steady)| book::Flapping {
+        raised,
+        within,
+        steady,
+    })
+}
+
+/// An inhibition and a maintenance window as they stand in a directory.
+fn held_back(label: &str) -> (book::Inhibition, book::Maintenance) {
+    let inhibition = book::Inhibition {
+        name: name("site-down"),
+        source: "severity=\"critical\",site=~\"n.*\"".parse().unwrap(),
+        target: "severity!~\"critical|page\",site!=\"\"".parse().unwrap(),
+        equal: vec!["site".into(), "cluster".into()],
+    };
+    let matchers = "site=\"north\"".parse().unwrap();
+    let calendars = vec![name("holidays")];
+    (inhibition, book::Maintenance { title: label.into(), matchers, calendars })
 }
 
 fn template() -> impl Strategy<Value = book::Template> {
@@ -632,6 +655,7 @@ fn directory() -> impl Strategy<Value = book::Directory> {
                 policy: None,
             };
             let (schedule, calendar) = on_call(&title);
+            let (inhibition, window) = held_back(&title);
             book::Directory {
                 settings,
                 departments: BTreeMap::from([(name("plant"), book::Department { title })]),
@@ -643,6 +667,8 @@ fn directory() -> impl Strategy<Value = book::Directory> {
                 templates: BTreeMap::from([(name("mail-short"), template)]),
                 routes,
                 filters: BTreeMap::from([(name("quiet"), filter)]),
+                inhibitions: vec![inhibition],
+                maintenance: BTreeMap::from([(name("nightly"), window)]),
                 tokens: BTreeMap::from([(name("scada"), token)]),
                 users: BTreeMap::from([(name("bea"), user)]),
             }

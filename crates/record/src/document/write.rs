@@ -6,7 +6,7 @@ use super::schedules;
 use base::time::Human;
 use base::{Name, Wall};
 use dispatch::directory as book;
-use matcher::Matcher;
+use matcher::Matchers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +31,8 @@ impl From<&book::Directory> for form::Document {
             templates: table(&directory.templates, template),
             routes: directory.routes.iter().map(route).collect(),
             filters: table(&directory.filters, filter),
+            inhibitions: directory.inhibitions.iter().map(inhibition).collect(),
+            maintenance: table(&directory.maintenance, maintenance),
             tokens: table(&directory.tokens, token),
             users: table(&directory.users, user),
         }
@@ -134,7 +136,7 @@ fn route(route: &book::Route) -> form::Route {
         name: route.name.to_string(),
         sources: names(&route.sources),
         severity: (route.severity != book::Severity::Info).then(|| route.severity.word().to_owned()),
-        matchers: route.matchers.iter().map(Matcher::to_string).collect(),
+        matchers: matchers(&route.matchers),
         labels: Vec::new(),
         windows: route.windows.iter().map(|it| window(*it)).collect(),
         calendars: names(&route.calendars),
@@ -145,6 +147,7 @@ fn route(route: &book::Route) -> form::Route {
         ttl: route.ttl.map(duration),
         also: route.also.then_some(true),
         bundle: route.bundle.map(bundle),
+        flapping: route.flapping.map(flapping),
     }
 }
 
@@ -161,7 +164,7 @@ fn filter(filter: &book::Filter) -> form::Filter {
         channels: names(&filter.channels),
         recipients: names(&filter.recipients),
         below: filter.below.map(|severity| severity.word().to_owned()),
-        matchers: filter.matchers.iter().map(Matcher::to_string).collect(),
+        matchers: matchers(&filter.matchers),
         contains: filter.contains.iter().map(|word| word.as_ref().to_owned()).collect(),
         calendars: names(&filter.calendars),
         except_calendars: names(&filter.except_calendars),
@@ -170,6 +173,32 @@ fn filter(filter: &book::Filter) -> form::Filter {
 
 fn severities(severities: &BTreeMap<Arc<str>, book::Severity>) -> BTreeMap<String, String> {
     severities.iter().map(|(word, severity)| (word.to_string(), severity.word().to_owned())).collect()
+}
+
+fn flapping(flapping: book::Flapping) -> form::Flapping {
+    let book::Flapping { raised, within, steady } = flapping;
+    form::Flapping { raised, within: duration(within), steady: duration(steady) }
+}
+
+fn inhibition(inhibition: &book::Inhibition) -> form::Inhibition {
+    form::Inhibition {
+        name: inhibition.name.to_string(),
+        source: matchers(&inhibition.source),
+        target: matchers(&inhibition.target),
+        equal: inhibition.equal.iter().map(|label| label.as_ref().to_owned()).collect(),
+    }
+}
+
+fn maintenance(window: &book::Maintenance) -> form::Maintenance {
+    form::Maintenance {
+        title: Some(window.title.to_string()),
+        matchers: matchers(&window.matchers),
+        calendars: names(&window.calendars),
+    }
+}
+
+fn matchers(matchers: &Matchers) -> Vec<String> {
+    matchers.iter().map(ToString::to_string).collect()
 }
 
 fn window(window: book::Window) -> form::Window {

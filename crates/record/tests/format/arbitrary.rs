@@ -7,8 +7,8 @@ use dispatch::directory::{
 };
 use dispatch::record::{
     Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
-    Concluded, Conduct, Content, Duty, End, Entry, Fired, Joined, Origin, Outcome, Person, Purpose, Reach,
-    Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
+    Concluded, Conduct, Content, Duty, End, Entry, Fired, Flapping, Joined, Origin, Outcome, Person, Purpose,
+    Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -84,8 +84,17 @@ fn content() -> impl Strategy<Value = Arc<Content>> {
     )
 }
 
+fn flapping() -> impl Strategy<Value = Flapping> {
+    (any::<u32>(), duration(), duration()).prop_map(|(times, within, steady)| Flapping {
+        times,
+        within,
+        steady,
+    })
+}
+
 fn alert() -> impl Strategy<Value = Alert> {
-    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), (shifts(), withheld()));
+    let told = (shifts(), withheld(), of(flapping()));
+    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), told);
     let code = (proptest::char::range('A', 'Z'), any::<u32>());
     (name(), of((text(), digest())), of(digest()), content(), code, bound).prop_map(
         |(
@@ -94,7 +103,7 @@ fn alert() -> impl Strategy<Value = Alert> {
             fingerprint,
             content,
             (letter, number),
-            (route, roster, ttl, escalates, system, (on_call, withheld)),
+            (route, roster, ttl, escalates, system, (on_call, withheld, flapping)),
         )| {
             Alert {
                 source,
@@ -109,6 +118,7 @@ fn alert() -> impl Strategy<Value = Alert> {
                 system,
                 on_call,
                 withheld,
+                flapping,
             }
         },
     )
@@ -347,8 +357,14 @@ pub(crate) fn samples() -> Vec<Entry> {
         .chain(alert_samples())
         .chain(on_call_samples())
         .chain(filter_samples())
+        .chain([flapping_sample()])
         .map(stamp)
         .collect()
+}
+
+fn flapping_sample() -> Record {
+    let flapping = Flapping { times: 5, within: Duration::from_secs(1800), steady: Duration::from_secs(300) };
+    Record::Accept(Arc::new(Alert { flapping: Some(flapping), ..sample_alert() }))
 }
 
 fn id(seq: u64) -> RecordId {
@@ -467,6 +483,7 @@ fn sample_alert() -> Alert {
         system: false,
         on_call: BTreeSet::new(),
         withheld: BTreeSet::new(),
+        flapping: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod acknowledged_stays_silent;
 mod directory_never_goes_back;
+mod held_back_stays_silent;
 mod i01_delivered;
 mod i02_two_copies_survive;
 mod i03_one_record_per_place;
@@ -67,6 +68,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i14_retained::Retained),
         Box::new(i15_front::Front),
         Box::new(acknowledged_stays_silent::Silent::default()),
+        Box::new(held_back_stays_silent::HeldBack),
         Box::new(steps_fire_on_time::OnTime::default()),
         Box::new(directory_never_goes_back::NeverBack::default()),
     ]

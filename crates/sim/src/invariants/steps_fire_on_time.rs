@@ -72,7 +72,7 @@ impl OnTime {
             || step.round == before.round + 1
                 && policy.repeat.is_some_and(|repeat| repeat.from_step == step.step);
         let upsets = &scene.history.upsets;
-        let upset = upsets.contains(&Upset::Paused) || upsets.contains(&Upset::Jumped);
+        let upset = [Upset::Paused, Upset::Jumped, Upset::Held].iter().any(|upset| upsets.contains(upset));
         if fired.by.is_some() || !follows || upset {
             return None;
         }

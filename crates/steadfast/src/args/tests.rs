@@ -112,6 +112,22 @@ fn commands_about_schedules_are_understood() {
 }
 
 #[test]
+fn commands_about_silences_are_understood() {
+    for line in [
+        "silence add site=north --for 2h -m works",
+        "silence add site=north host!=db1 --until 2026-12-24T22:00:00Z --from 1h -m works --author bea",
+        "silence add site=north --for 2h --dry-run",
+        "silence list --all",
+        "silence show 00000000-0000-8000-a000-000000000000",
+        "silence expire 00000000-0000-8000-a000-000000000000 --yes",
+        "maintenance list",
+        "inhibitions set site-down --file site-down.toml",
+    ] {
+        parsed(line).unwrap_or_else(|kind| panic!("{line}: {kind}"));
+    }
+}
+
+#[test]
 fn what_makes_no_sense_is_refused() {
     for (line, kind) in [
         ("", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
@@ -121,6 +137,9 @@ fn what_makes_no_sense_is_refused() {
         ("send -m x --wait sent --resolve", ErrorKind::ArgumentConflict),
         ("send -m x --wait sent --timeout 5", ErrorKind::ValueValidation),
         ("send -m x --timeout 5m", ErrorKind::MissingRequiredArgument),
+        ("silence add site=north -m works", ErrorKind::MissingRequiredArgument),
+        ("silence add site=north --for 2h", ErrorKind::MissingRequiredArgument),
+        ("silence add site=north --for 2h --until 3h -m works", ErrorKind::ArgumentConflict),
         ("ack", ErrorKind::MissingRequiredArgument),
         ("ack A1 --all", ErrorKind::ArgumentConflict),
         ("alerts --limit 0", ErrorKind::ValueValidation),

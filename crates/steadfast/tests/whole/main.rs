@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod cluster;
+mod hush;
 mod kill;
 mod mailbox;
 mod mass;

@@ -8,7 +8,6 @@ use super::policies::placeholder;
 use super::{Check, Section};
 use base::Name;
 use base::limits::{BUNDLE_WITHIN_MAX, ROUTES_MAX};
-use base::time::Human;
 use dispatch::directory::{Bundle, Route, Severity, Window};
 use matcher::Matchers;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +55,7 @@ impl<'a> Check<'a> {
             ttl,
             also: form.also.unwrap_or(false),
             bundle: form.bundle.as_ref().map(|form| self.bundle(&place.key("bundle"), form)),
+            flapping: form.flapping.as_ref().map(|it| self.flapping(&place.key("flapping"), it)),
         }
     }
 
@@ -65,14 +65,16 @@ impl<'a> Check<'a> {
         labels.into_iter().chain(matchers.iter().cloned()).collect()
     }
 
+    pub(super) fn calendars(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Name> {
+        let each = texts.iter().enumerate();
+        each.filter_map(|(at, text)| self.reference(&place.at(at), Section::Calendars, text)).collect()
+    }
+
     fn bundle(&mut self, place: &Place<'_>, form: &form::Bundle) -> Bundle {
         if form.over == 0 {
             self.note(&place.key("over"), "the first message never waits for others; it is at least 1");
         }
-        let within = self.duration(&place.key("within"), &form.within);
-        if within > BUNDLE_WITHIN_MAX {
-            self.note(&place.key("within"), format!("it is at most {}", Human(BUNDLE_WITHIN_MAX)));
-        }
+        let within = self.duration_upto(&place.key("within"), &form.within, BUNDLE_WITHIN_MAX);
         Bundle { over: form.over.max(1), within, critical: form.critical.unwrap_or(false) }
     }
 
