@@ -33,7 +33,12 @@ impl Dispatch {
         }
     }
 
-    fn take(&mut self, now: Now, notice: Notice, out: &mut Vec<Effect>) -> Result<Answer, Refusal> {
+    pub(crate) fn take(
+        &mut self,
+        now: Now,
+        notice: Notice,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
         if self.is_bystander() {
             return Err(Refusal::Witness);
         }
@@ -169,6 +174,7 @@ impl Dispatch {
             ttl: routed.ttl,
             system: routed.binding.system,
             on_call: self.shifts(roster, StepKey::default(), routed.binding.system),
+            choices: notice.choices,
         });
         let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
         let id = AlertId(id);

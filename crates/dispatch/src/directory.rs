@@ -5,8 +5,10 @@
 //! whole, by (term, version), never edited field by field: two half-merged address books would call people
 //! that neither operator meant.
 
+mod monitor;
 mod schedule;
 
+pub use monitor::{Daily, Monitor};
 pub use schedule::{Calendar, Schedule};
 
 use base::{Digest, Name, NodeId, Wall};
@@ -381,6 +383,8 @@ pub struct Settings {
     /// An alert that its source has to post again and again is over if it was not for so long, where the source did
     /// not say how long.
     pub resolve_timeout: Duration,
+    /// The message that says each day how all is.
+    pub heartbeat: Option<Daily>,
 }
 
 impl Default for Settings {
@@ -391,6 +395,7 @@ impl Default for Settings {
             operators: Vec::new(),
             ttl: [day, day, day, 3 * day],
             resolve_timeout: Duration::from_secs(300),
+            heartbeat: None,
         }
     }
 }
@@ -408,6 +413,8 @@ pub struct Directory {
     pub groups: BTreeMap<Name, Group>,
     /// Who is on call. No schedule shares the name of a recipient or group.
     pub schedules: BTreeMap<Name, Schedule>,
+    /// What has to be heard of again and again.
+    pub monitors: BTreeMap<Name, Monitor>,
     /// Times that routes refer to.
     pub calendars: BTreeMap<Name, Calendar>,
     /// How alerts escalate.

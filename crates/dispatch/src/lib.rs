@@ -5,8 +5,8 @@
 //! effects, so a story can be told as a transcript and replayed.
 //!
 //! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom), `on_call` (who of them),
-//! `escalation` (when), `delivery` (out, and back with an outcome), `acknowledge`, `silence` (when nothing is told),
-//! `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through records only.
+//! `escalation` (when), `delivery` (out, and back with an outcome), `acknowledge`, `answer`, `silence` (when nothing is told),
+//! `lapse` and `unheard` (how it ends). `monitor` raises alerts itself, `system` and `beat` those about ourselves. What is known lies in `state`, which changes through records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
 //! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
@@ -16,6 +16,8 @@
 mod acknowledge;
 mod adopt;
 mod alert;
+mod answer;
+mod beat;
 mod bind;
 mod choice;
 mod clock;
@@ -32,6 +34,7 @@ mod lane;
 mod lapse;
 mod loss;
 mod mirror;
+mod monitor;
 mod on_call;
 mod order;
 mod provider;
@@ -52,6 +55,7 @@ pub use input::{
     Snapshot, Taken,
 };
 pub use input::{Ticket, Which};
+pub use monitor::{MonitorView, Pulse, is_routine};
 pub use on_call::Almanac;
 pub use recover::{Identity, Settings};
 pub use run::notification_id;
@@ -143,6 +147,8 @@ pub struct Dispatch {
     /// What schedules and calendars say, as the shell last said.
     almanac: Almanac,
     disk_full: Option<Arc<str>>,
+    /// What has to be heard of again and again.
+    monitors: monitor::Monitors,
     /// Nothing further is handed out: the node is about to stop.
     draining: bool,
     /// Alerts that were not heard of in time: the peers are asked, by the record before this place of our log.
@@ -192,6 +198,7 @@ impl Dispatch {
         self.take_duties(now, out);
         self.adopt(now, out);
         self.open_awaited(now, out);
+        self.watch(now, out);
         self.hush(now, out);
         self.fire_due(now, out);
         self.retry_due(now);
@@ -213,6 +220,7 @@ impl Dispatch {
             (self.lapses_due.first().map(|(due, _)| *due), "an alert closes or expires"),
             (self.pause_alarm, "a pause stands"),
             (self.hush.deadline(now), "a silence begins or is over"),
+            (self.monitors.deadline(), "a monitor is missing, unless it is heard"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
             (self.keepalive_deadline(), "a peer is to hear from us, or was not heard"),

@@ -106,6 +106,7 @@ impl Dispatch {
             doubts: VecDeque::new(),
             told: BTreeMap::new(),
             troubles: BTreeSet::new(),
+            monitors: crate::monitor::Monitors::default(),
             unfinished: false,
             state,
         };

@@ -11,8 +11,8 @@ use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Origin,
-    Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, Answer, Cause, Choice, Chosen, Claim, Code, Comment, Concluded, Content,
+    End, Fired, Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use matcher::Matchers;
 use ownership::Condition;
@@ -356,6 +356,22 @@ mirror! {
         system: bool,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         on_call: Vec<ShiftForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        choices: Vec<ChoiceForm>,
+    }
+}
+
+mirror! {
+    ChoiceForm of Choice {
+        text: Arc<str>,
+        acknowledges: bool,
+    }
+}
+
+mirror! {
+    ChosenForm of Chosen {
+        number: u8,
+        text: Arc<str>,
     }
 }
 
@@ -426,6 +442,8 @@ mirror! {
         by: ActorForm,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<Arc<str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chosen: Option<ChosenForm>,
     }
 }
 
@@ -434,6 +452,18 @@ mirror! {
         at: i64,
         by: ActorForm,
         text: Arc<str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<AnswerForm>,
+    }
+}
+
+mirror! {
+    AnswerForm of Answer {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recipient: Option<Text<Name>>,
+        chosen: ChosenForm,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<Arc<str>>,
     }
 }
 

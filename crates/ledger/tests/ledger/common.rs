@@ -141,6 +141,7 @@ pub(crate) fn alert(number: u32) -> Alert {
         escalates: true,
         system: false,
         on_call: BTreeSet::new(),
+        choices: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! not have to ask a thousand times. Nothing here recurses over what strangers wrote.
 
 mod groups;
+mod monitors;
 mod people;
 mod policies;
 mod routes;
@@ -22,6 +23,8 @@ use std::time::Duration;
 
 /// Characters of a title. A longer one is refused: it stands in headers and subject lines.
 pub const TITLE_CHARS_MAX: usize = 200;
+/// How much later than its time a monitor may be heard, if the document does not say.
+pub(super) use monitors::GRACE;
 
 /// A channel that addresses may name.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +69,7 @@ impl Document {
             recipients: check.recipients(),
             groups: check.table("groups", &self.groups, Check::group),
             schedules: check.table("schedules", &self.schedules, Check::schedule),
+            monitors: check.monitors(),
             calendars: check.table("calendars", &self.calendars, Check::calendar),
             policies: check.table("policies", &self.policies, Check::policy),
             templates: check.templates(),
@@ -170,6 +174,7 @@ impl<'a> Check<'a> {
         for (slot, (key, text)) in times.iter_mut().zip(words) {
             *slot = self.duration_or(&table.key(key), text.as_deref(), *slot);
         }
+        let heartbeat = form.heartbeat.as_ref().map(|form| self.heartbeat(&top.key("heartbeat"), form));
         Settings {
             time_zone: zone,
             operators: self.targets(&top.key("operators"), &form.operators),
@@ -179,6 +184,7 @@ impl<'a> Check<'a> {
                 form.resolve_timeout.as_deref(),
                 usual.resolve_timeout,
             ),
+            heartbeat,
         }
     }
 

@@ -6,9 +6,9 @@ use dispatch::directory::{
     Unsent,
 };
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
-    Concluded, Conduct, Content, Duty, End, Entry, Fired, Origin, Outcome, Person, Purpose, Reach, Record,
-    Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
+    Acknowledgement, Actor, Alert, Answer, BoundMember, BoundSchedule, BoundStep, Cause, Choice, Chosen,
+    Claim, Code, Comment, Concluded, Conduct, Content, Duty, End, Entry, Fired, Origin, Outcome, Person,
+    Purpose, Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -85,7 +85,7 @@ fn content() -> impl Strategy<Value = Arc<Content>> {
 }
 
 fn alert() -> impl Strategy<Value = Alert> {
-    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), shifts());
+    let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), shifts(), choices());
     let code = (proptest::char::range('A', 'Z'), any::<u32>());
     (name(), of((text(), digest())), of(digest()), content(), code, bound).prop_map(
         |(
@@ -94,7 +94,7 @@ fn alert() -> impl Strategy<Value = Alert> {
             fingerprint,
             content,
             (letter, number),
-            (route, roster, ttl, escalates, system, on_call),
+            (route, roster, ttl, escalates, system, on_call, choices),
         )| {
             Alert {
                 source,
@@ -108,6 +108,7 @@ fn alert() -> impl Strategy<Value = Alert> {
                 escalates,
                 system,
                 on_call,
+                choices,
             }
         },
     )
@@ -240,12 +241,31 @@ fn concluded() -> impl Strategy<Value = Concluded> {
     })
 }
 
+fn chosen() -> impl Strategy<Value = Chosen> {
+    (any::<u8>(), text()).prop_map(|(number, text)| Chosen { number, text })
+}
+
+fn choices() -> impl Strategy<Value = Vec<Choice>> {
+    vec((text(), any::<bool>()).prop_map(|(text, acknowledges)| Choice { text, acknowledges }), 0..3)
+}
+
 fn about_an_alert() -> impl Strategy<Value = Record> {
     let fired = (wall(), duration(), any::<bool>(), of(actor()), shifts())
         .prop_map(|(at, late, empty, by, on_call)| Fired { at, late, empty, by, on_call });
-    let ack = (wall(), of(name()), actor(), of(text()))
-        .prop_map(|(at, recipient, by, comment)| Acknowledgement { at, recipient, by, comment });
-    let comment = (wall(), actor(), text()).prop_map(|(at, by, text)| Comment { at, by, text });
+    let ack = (wall(), of(name()), actor(), of(text()), of(chosen())).prop_map(
+        |(at, recipient, by, comment, chosen)| Acknowledgement { at, recipient, by, comment, chosen },
+    );
+    let answer = (of(name()), chosen(), of(text())).prop_map(|(recipient, chosen, comment)| Answer {
+        recipient,
+        chosen,
+        comment,
+    });
+    let comment = (wall(), actor(), text(), of(answer)).prop_map(|(at, by, text, answer)| Comment {
+        at,
+        by,
+        text,
+        answer,
+    });
     let end = (wall(), select(Why::ALL.to_vec()), actor()).prop_map(|(at, why, by)| End { at, why, by });
     prop_oneof![
         (alert_id(), content(), any::<bool>()).prop_map(|(alert, content, silent)| Record::Update {
@@ -333,7 +353,13 @@ pub(crate) fn samples() -> Vec<Entry> {
         at = at + Duration::from_secs(1);
         Entry { at, record }
     };
-    node_samples().into_iter().chain(alert_samples()).chain(on_call_samples()).map(stamp).collect()
+    node_samples()
+        .into_iter()
+        .chain(alert_samples())
+        .chain(on_call_samples())
+        .chain(answer_samples())
+        .map(stamp)
+        .collect()
 }
 
 fn id(seq: u64) -> RecordId {
@@ -451,7 +477,31 @@ fn sample_alert() -> Alert {
         escalates: true,
         system: false,
         on_call: BTreeSet::new(),
+        choices: Vec::new(),
     }
+}
+
+/// What records say of answers, where there are any.
+fn answer_samples() -> Vec<Record> {
+    let (alert, at) = (AlertId(id(7)), Wall(1_795_165_209_000));
+    let choice = |text: &str, acknowledges| Choice { text: text.into(), acknowledges };
+    let accepted =
+        Alert { choices: vec![choice("coming", true), choice("cannot come", false)], ..sample_alert() };
+    let chosen = |number, text: &str| Chosen { number, text: text.into() };
+    let (recipient, by) = (Some(named("anna")), anna());
+    let answer = Answer {
+        recipient: recipient.clone(),
+        chosen: chosen(2, "cannot come"),
+        comment: Some("abroad".into()),
+    };
+    let text = "cannot come: abroad".into();
+    let ack =
+        Acknowledgement { at, recipient, by: by.clone(), comment: None, chosen: Some(chosen(1, "coming")) };
+    vec![
+        Record::Accept(Arc::new(accepted)),
+        Record::Comment { alert, comment: Comment { at, by, text, answer: Some(answer) } },
+        Record::Ack { alert, ack },
+    ]
 }
 
 /// What records say of on-call schedules, where there are any.
@@ -528,9 +578,13 @@ fn alert_samples() -> Vec<Record> {
                 recipient: Some(named("anna")),
                 by: anna(),
                 comment: Some("on my way".into()),
+                chosen: None,
             },
         },
-        Record::Comment { alert, comment: Comment { at, by: anna(), text: "it is the valve".into() } },
+        Record::Comment {
+            alert,
+            comment: Comment { at, by: anna(), text: "it is the valve".into(), answer: None },
+        },
         Record::End { alert, end: End { at, why: Why::ByHand, by: anna() } },
         Record::Closed { alert },
         Record::Delegate { alert, channel: named("sms"), epoch: 1, to: id(0).log },
