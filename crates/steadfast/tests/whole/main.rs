@@ -11,6 +11,7 @@ mod cluster;
 mod kill;
 mod mailbox;
 mod mass;
+mod monitors;
 mod on_call;
 mod operator;
 mod prometheus;
