@@ -3,6 +3,7 @@
 //! Separate from the routes, because lists, single alerts and pages show the same thing, and because the
 //! work of making one is counted: it is done inside the event loop.
 
+use crate::answers::{ANSWERS_LISTED_MAX, AnswersBody};
 use crate::moment;
 use base::{AlertId, Digest, Now, Wall};
 use dispatch::Dispatch;
@@ -65,6 +66,9 @@ pub(crate) struct AlertBody {
     pub(crate) system: bool,
     /// A step of it fired later than the policy says.
     pub(crate) late: bool,
+    /// What its people answered, where it offers choices.
+    #[serde(default)]
+    pub(crate) answers: Option<AnswersBody>,
 }
 
 /// Somebody took responsibility.
@@ -153,7 +157,7 @@ impl<'c> Viewer<'c> {
         let facts = &open.facts;
         let roster = self.core.state().rosters.get(&alert.roster);
         let acks = in_order(facts);
-        self.cost += 1 + facts.sent.len() + acks.len();
+        self.cost += 1 + facts.sent.len() + acks.len() + facts.answers.len();
         let standing = self.core.standing(id).map_or("open", |standing| standing.word());
         let recall = roster.is_some_and(|roster| roster.policy.mode == Mode::Recall);
         AlertBody {
@@ -194,6 +198,7 @@ impl<'c> Viewer<'c> {
             escalates: alert.escalates,
             system: alert.system,
             late: facts.fired.values().any(|fired| !fired.late.is_zero()),
+            answers: AnswersBody::tally(open, self.acks_max.min(ANSWERS_LISTED_MAX)),
         }
     }
 

@@ -8,19 +8,19 @@ use crate::auth::{Allowed, Caller, Edit, Read};
 use crate::nearest::{quoted, suggestion};
 use crate::problem::{Kind, Place, Rejection};
 use crate::read::{Json, Path, body_bytes, expect_json, read_json};
-use crate::{Rendered, Server, Shared};
+use crate::{Server, Shared};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, ETAG, IF_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base::Name;
 use base::limits::DIRECTORY_BYTES_MAX;
-use dispatch::directory::{Edition, Scope, Severity};
+use dispatch::directory::{Edition, Scope};
 use dispatch::input::Order;
-use dispatch::record::{Actor, Content};
+use dispatch::record::Actor;
 use dispatch::{Answer, Input, Refusal};
 use record::document::{Document, Kind as ChangeKind, Lines, Located, Problem, diff, form};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -73,41 +73,6 @@ pub(crate) struct CheckedBody {
     valid: bool,
 }
 
-/// A template, and an alert to try it on.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PreviewForm {
-    /// The template.
-    template: form::Template,
-    /// What the alert says; an example if absent.
-    sample: Option<SampleForm>,
-}
-
-/// What an alert says.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SampleForm {
-    /// `info`, `warning` (if absent), `high` or `critical`.
-    severity: Option<String>,
-    /// The one line.
-    summary: String,
-    /// More.
-    #[serde(default)]
-    details: String,
-    /// Labels.
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
-
-/// A message made from a template.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PreviewBody {
-    /// The subject line, where the channel has one.
-    subject: Option<String>,
-    /// The message.
-    body: String,
-}
-
 /// A document as it was sent: JSON or TOML.
 pub(crate) struct Posted {
     document: Document,
@@ -152,7 +117,7 @@ fn refused(problems: impl IntoIterator<Item = Located>) -> Rejection {
 }
 
 /// Problems of a document without lines.
-fn unplaced(problems: Vec<Problem>) -> Rejection {
+pub(crate) fn unplaced(problems: Vec<Problem>) -> Rejection {
     let place = |problem: Problem| Place::new(problem.pointer, problem.detail);
     Rejection::places(Kind::Invalid, problems.into_iter().map(place).collect())
 }
@@ -456,11 +421,12 @@ pub(crate) async fn lost(
 }
 
 /// The sections whose entries can be changed one by one.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "departments",
     "recipients",
     "groups",
     "schedules",
+    "monitors",
     "calendars",
     "policies",
     "templates",
@@ -484,7 +450,7 @@ fn entry<T: Serialize>(table: &BTreeMap<String, T>, name: &str) -> Option<serde_
 
 /// Shows one entry.
 #[utoipa::path(get, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, monitors, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name")),
     responses((status = 200, body = serde_json::Value, description = "The entry, as in the whole document"),
         (status = "default", body = Rejection, content_type = "application/problem+json", description = "Refused")))]
@@ -500,6 +466,7 @@ pub(crate) async fn show_entry(
         "recipients" => entry(&book.recipients, &name),
         "groups" => entry(&book.groups, &name),
         "schedules" => entry(&book.schedules, &name),
+        "monitors" => entry(&book.monitors, &name),
         "calendars" => entry(&book.calendars, &name),
         "policies" => entry(&book.policies, &name),
         "templates" => entry(&book.templates, &name),
@@ -525,7 +492,7 @@ fn missing(section: &str, name: &str) -> Rejection {
 /// Adds or replaces one entry. A new route goes to the end.
 #[utoipa::path(put, path = "/api/v1/directory/{section}/{name}", tag = "directory",
     request_body = serde_json::Value,
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, monitors, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -544,6 +511,7 @@ pub(crate) async fn put_entry(
         "recipients" => set(&mut book.recipients, &name, given.clone()),
         "groups" => set(&mut book.groups, &name, given.clone()),
         "schedules" => set(&mut book.schedules, &name, given.clone()),
+        "monitors" => set(&mut book.monitors, &name, given.clone()),
         "calendars" => set(&mut book.calendars, &name, given.clone()),
         "policies" => set(&mut book.policies, &name, given.clone()),
         "templates" => set(&mut book.templates, &name, given.clone()),
@@ -586,7 +554,7 @@ fn set_named<T: serde::de::DeserializeOwned>(
 
 /// Removes one entry.
 #[utoipa::path(delete, path = "/api/v1/directory/{section}/{name}", tag = "directory",
-    params(("section" = String, Path, description = "departments, recipients, groups, schedules, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
+    params(("section" = String, Path, description = "departments, recipients, groups, schedules, monitors, calendars, policies, templates, routes, filters, inhibitions or maintenance"),
         ("name" = String, Path, description = "The entry's name"),
         ("If-Match" = Option<String>, Header, description = "The ETag it was made from")),
     responses((status = 200, body = ChangedBody, description = "The new version and what changed"),
@@ -604,6 +572,7 @@ pub(crate) async fn remove_entry(
             "recipients" => book.recipients.remove(&name).is_some(),
             "groups" => book.groups.remove(&name).is_some(),
             "schedules" => book.schedules.remove(&name).is_some(),
+            "monitors" => book.monitors.remove(&name).is_some(),
             "calendars" => book.calendars.remove(&name).is_some(),
             "policies" => book.policies.remove(&name).is_some(),
             "templates" => book.templates.remove(&name).is_some(),
@@ -615,46 +584,4 @@ pub(crate) async fn remove_entry(
         if gone { Ok(()) } else { Err(missing(&section, &name)) }
     })
     .await
-}
-
-/// Makes a message from a template, to see how it reads.
-#[utoipa::path(post, operation_id = "preview_template", path = "/api/v1/templates/preview", tag = "directory", request_body = PreviewForm,
-    responses((status = 200, body = PreviewBody, description = "The message"),
-        (status = "default", body = Rejection, content_type = "application/problem+json", description = "The template does not hold")))]
-pub(crate) async fn preview(
-    State(shared): Server,
-    _: Allowed<Read>,
-    Json(form): Json<PreviewForm>,
-) -> Result<axum::Json<PreviewBody>, Rejection> {
-    let sample = content(form.sample)?;
-    let services = Arc::clone(&shared.api.services);
-    let made = aside(move || services.preview(&form.template, &sample)).await?;
-    let Rendered { subject, body } = made.map_err(|problems| unplaced(problems).below("/template"))?;
-    Ok(axum::Json(PreviewBody { subject, body }))
-}
-
-fn content(sample: Option<SampleForm>) -> Result<Content, Rejection> {
-    let sample = sample.unwrap_or_else(|| SampleForm {
-        severity: Some("high".to_owned()),
-        summary: "pump 3 stopped".to_owned(),
-        details: "Motor current 0 A for 30 s.".to_owned(),
-        labels: [("site".to_owned(), "north".to_owned())].into(),
-    });
-    let word = sample.severity.as_deref().unwrap_or("warning");
-    let severity = Severity::parse(word).ok_or_else(|| {
-        let hint = suggestion(word, Severity::ALL.map(Severity::word));
-        Rejection::at(
-            Kind::Invalid,
-            "/sample/severity",
-            format!("there is no severity {}{hint}", quoted(word)),
-        )
-    })?;
-    let labels = sample.labels.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    Ok(Content {
-        severity,
-        summary: sample.summary.into(),
-        details: sample.details.into(),
-        labels,
-        origin: None,
-    })
 }

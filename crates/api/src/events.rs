@@ -193,9 +193,16 @@ fn told(record: &Record) -> Value {
         Record::Done { outcomes, .. } => json!({ "notifications": outcomes.len() }),
         Record::Ack { ack, .. } => {
             let recipient = ack.recipient.as_ref().map(Name::as_str);
-            json!({ "by": ack.by.to_string(), "recipient": recipient, "comment": ack.comment.as_deref() })
+            json!({
+                "by": ack.by.to_string(), "recipient": recipient, "comment": ack.comment.as_deref(),
+                "choice": ack.chosen.as_ref().map(|chosen| chosen.number),
+            })
         }
-        Record::Comment { comment, .. } => json!({ "by": comment.by.to_string(), "text": *comment.text }),
+        Record::Comment { comment, .. } => json!({
+            "by": comment.by.to_string(), "text": *comment.text,
+            "choice": comment.answer.as_ref().map(|answer| answer.chosen.number),
+            "recipient": comment.answer.as_ref().and_then(|answer| answer.recipient.as_ref()).map(Name::as_str),
+        }),
         Record::End { end, .. } => json!({ "by": end.by.to_string(), "why": end.why.word() }),
         Record::Closed { .. } => json!({}),
         Record::Pause { by, reason } => json!({ "by": by.to_string(), "reason": **reason }),

@@ -4,6 +4,7 @@
 
 use crate::alert::{AcknowledgementBody, AlertBody, EndBody, Progress};
 use crate::alerts::{AttemptBody, CommentBody, NotificationBody, OneBody, Reference, StepBody};
+use crate::answers::{AnsweredBody, ClosedAnswers};
 use crate::moment;
 use crate::problem::{Kind, Rejection};
 use base::{NotificationId, Wall};
@@ -157,13 +158,14 @@ fn listed(row: AlertRow, now: Wall) -> AlertBody {
         escalates: true,
         system: row.system,
         late: false,
+        answers: None,
     }
 }
 
 /// An alert with what the trail tells of it.
 fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
     let mut one = OneBody { alert: listed(row, moment::now()), comments: Vec::new(), steps: Vec::new() };
-    let mut acks = Vec::new();
+    let (mut acks, mut answers) = (Vec::new(), ClosedAnswers::default());
     for row in told {
         let record: Value =
             row.json.as_deref().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
@@ -173,6 +175,7 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
         let short = |pointer: &str| u16::try_from(number(pointer)).unwrap_or(u16::MAX);
         match row.kind.as_str() {
             "accept" => {
+                answers = ClosedAnswers::of(record.pointer("/accept/choices"));
                 one.alert.escalates =
                     record.pointer("/accept/escalates").and_then(Value::as_bool).unwrap_or(true);
                 let on_call = shifts(record.pointer("/accept/on_call"));
@@ -189,12 +192,20 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
                     withheld,
                 });
             }
-            "ack" => acks.push(AcknowledgementBody {
-                by: actor(row).unwrap_or_default(),
-                recipient: text("/ack/ack/recipient"),
-                at,
-                comment: text("/ack/ack/comment"),
-            }),
+            "ack" => {
+                let by = actor(row).unwrap_or_default();
+                let (recipient, comment) = (text("/ack/ack/recipient"), text("/ack/ack/comment"));
+                let given = AnsweredBody { recipient, by, at, comment };
+                answers.add(number("/ack/ack/chosen/number"), &given);
+                let AnsweredBody { recipient, by, at, comment } = given;
+                acks.push(AcknowledgementBody { by, recipient, at, comment });
+            }
+            "comment" if record.pointer("/comment/comment/answer").is_some() => {
+                let by = actor(row).unwrap_or_default();
+                let said = |key: &str| text(&format!("/comment/comment/answer/{key}"));
+                let given = AnsweredBody { recipient: said("recipient"), by, at, comment: said("comment") };
+                answers.add(number("/comment/comment/answer/chosen/number"), &given);
+            }
             "comment" => one.comments.push(CommentBody {
                 by: actor(row).unwrap_or_default(),
                 at,
@@ -218,6 +229,7 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
             }
         }
     }
+    one.alert.answers = answers.body(one.alert.recipients);
     if !acks.is_empty() {
         one.alert.acknowledged = acks.first().cloned();
         one.alert.acknowledgements = acks;

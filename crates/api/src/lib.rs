@@ -6,7 +6,7 @@
 //!
 //! Reading order: `call` (the way to the core), `problem` and `read` (refusals and bodies), `auth` (who),
 //! then the routes by what they are about: `notices`, `alerts` with its view `alert` and `history`,
-//! `orders`, `alertmanager` (what Prometheus and its tools speak), `pages` with `link`, `directory`, `schedules`,
+//! `orders`, `answers`, `monitors`, `heartbeat`, `alertmanager` (what Prometheus and its tools speak), `pages` with `link`, `directory`, `schedules`,
 //! `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
 //! what the node lends for it (`peers`); `openapi` lists them all.
 
@@ -14,20 +14,24 @@ mod access;
 mod alert;
 mod alertmanager;
 mod alerts;
+mod answers;
 mod auth;
 mod call;
 mod cluster;
 mod directory;
 mod events;
+mod heartbeat;
 mod history;
 mod link;
 mod moment;
+mod monitors;
 mod nearest;
 mod notices;
 mod openapi;
 mod orders;
 mod pages;
 mod peers;
+mod preview;
 mod problem;
 mod read;
 mod schedules;
@@ -40,6 +44,7 @@ pub use access::{hash_password, new_token};
 pub use alertmanager::{parse_posted, parse_silence};
 pub use call::{ANSWER_WAIT, Call, CallError, Calls, Reading};
 pub use events::{Change, Changes};
+pub use heartbeat::send_daily;
 pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, read_token};
 pub use notices::{Parsed, parse_notice};
 pub use openapi::openapi;
@@ -71,6 +76,17 @@ pub struct NodeInfo {
     pub version: String,
     /// When it started.
     pub started: Wall,
+}
+
+/// The alert that a template is tried on.
+#[derive(Clone, Copy, Debug)]
+pub enum Sampled<'a> {
+    /// One that says this.
+    Said(&'a Content),
+    /// One in which everything is said.
+    Longest,
+    /// One in which as little as possible is.
+    Shortest,
 }
 
 /// A message made from a template.
@@ -105,11 +121,12 @@ pub trait Services: PeerServices {
     /// # Errors
     /// Everything that is wrong with it.
     fn check(&self, document: &Document) -> Result<Directory, Vec<Problem>>;
-    /// Makes a message from a template, for an alert that says `sample`.
+    /// Makes a message from a template, for an alert that says `sample`, or for one of ours: with much to say, or with
+    /// as little as can be.
     ///
     /// # Errors
     /// What is wrong with the template; the pointers are those of a template.
-    fn preview(&self, template: &form::Template, sample: &Content) -> Result<Rendered, Vec<Problem>>;
+    fn preview(&self, template: &form::Template, sample: Sampled<'_>) -> Result<Rendered, Vec<Problem>>;
     /// Tries to reach a provider without sending anything; says what it found.
     ///
     /// # Errors
@@ -120,6 +137,8 @@ pub trait Services: PeerServices {
     /// # Errors
     /// Why not.
     fn backup(&self) -> BoxFuture<'static, Result<Backup, String>>;
+    /// Bytes that are free on the disk of the data folder, and all of them; none if the system does not say.
+    fn disk(&self) -> Option<(u64, u64)>;
     /// Why the node cannot do its work, one reason each; empty if it can.
     fn unready(&self) -> Vec<String>;
     /// All metrics, as Prometheus reads them.

@@ -3,6 +3,7 @@
 //! Separate from the other routes, because what is sent here comes from machines that nobody watches: it is
 //! cleaned where that is harmless, refused where it is not, and never half taken.
 
+use crate::answers::{self, ChoiceForm};
 use crate::auth::{Allowed, Caller, Send};
 use crate::nearest::{quoted, suggestion};
 use crate::problem::{Kind, Place, Rejection};
@@ -17,7 +18,7 @@ use base::limits::{
 };
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{Address, Directory, Edition, Severity, Target};
-use dispatch::record::Content;
+use dispatch::record::{Choice, Content};
 use dispatch::{Answer, Input, Notice, Refusal, Taken};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ pub(crate) struct NoticeForm {
     /// The same as the header Idempotency-Key, for notices in a batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
+    /// What its people can answer: 2 to 9, of at most 40 characters each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    choices: Vec<ChoiceForm>,
 }
 
 /// How a notice was taken.
@@ -102,6 +106,7 @@ pub struct Parsed {
     content: Content,
     to: Vec<Target>,
     policy: Option<Name>,
+    choices: Vec<Choice>,
     resolved: bool,
     dedup_key: Option<String>,
     key: Option<Arc<str>>,
@@ -143,6 +148,7 @@ fn judge(form: NoticeForm, header: Option<&str>, words: (&Directory, &Name)) -> 
     if form.dedup_key.as_ref().is_some_and(|key| key.is_empty() || key.len() > KEY_BYTES_MAX) {
         found.push(Place::new("/dedup_key", format!("a key has 1 to {KEY_BYTES_MAX} bytes")));
     }
+    let choices = answers::choices(&form.choices, &mut found);
     let resolved = resolved(&form, &mut found);
     if !too_large.is_empty() {
         return Err(Rejection::places(Kind::TooLarge, too_large));
@@ -152,7 +158,7 @@ fn judge(form: NoticeForm, header: Option<&str>, words: (&Directory, &Name)) -> 
     }
     let content =
         Content { severity, summary: summary.into(), details: details.into(), labels, origin: None };
-    Ok(Parsed { content, to, policy, resolved, dedup_key: form.dedup_key, key, digest })
+    Ok(Parsed { content, to, policy, choices, resolved, dedup_key: form.dedup_key, key, digest })
 }
 
 /// `text` with every run of control characters and line ends as one space.
@@ -384,6 +390,7 @@ async fn take(
         content: parsed.content,
         to: parsed.to,
         policy: parsed.policy,
+        choices: parsed.choices,
         civil,
     };
     let notice = Box::new(notice);
@@ -436,6 +443,9 @@ fn refused(refusal: Refusal, named: &[Target], book: &Directory) -> Rejection {
         | Refusal::UnknownCode { .. }
         | Refusal::NoFurtherStep
         | Refusal::TooManyComments
+        | Refusal::NoChoice { .. }
+        | Refusal::UnknownMonitor { .. }
+        | Refusal::NoHeartbeat
         | Refusal::NotPaused
         | Refusal::Stale { .. }
         | Refusal::NotPrimary { .. }

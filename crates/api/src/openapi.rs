@@ -2,8 +2,8 @@
 
 use crate::problem::{Kind, Rejection};
 use crate::{
-    Shared, access, alertmanager, alerts, cluster, directory, events, notices, orders, pages, schedules,
-    silences, status, trail, upkeep,
+    Shared, access, alertmanager, alerts, answers, cluster, directory, events, heartbeat, monitors, notices,
+    orders, pages, preview, schedules, silences, status, trail, upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -32,6 +32,7 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(alerts::notifications))
         .routes(routes!(orders::acknowledge_many))
         .routes(routes!(orders::acknowledge_one))
+        .routes(routes!(answers::answer))
         .routes(routes!(orders::comment_many))
         .routes(routes!(orders::comment_one))
         .routes(routes!(orders::close_many))
@@ -46,7 +47,7 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(directory::compare))
         .routes(routes!(directory::lost))
         .routes(routes!(directory::show_entry, directory::put_entry, directory::remove_entry))
-        .routes(routes!(directory::preview))
+        .routes(routes!(preview::preview))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::one))
         .routes(routes!(schedules::shifts))
@@ -63,6 +64,8 @@ pub(crate) fn whole() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
         .routes(routes!(trail::list))
         .routes(routes!(trail::stream))
         .routes(routes!(events::stream))
+        .routes(routes!(monitors::list))
+        .routes(routes!(heartbeat::send))
         .routes(routes!(upkeep::backup))
         .routes(routes!(upkeep::probe))
         .routes(routes!(cluster::status::status))
@@ -92,6 +95,9 @@ fn open_to_strangers(routes: Routes) -> Routes {
         .routes(routes!(notices::send))
         .routes(routes!(notices::send_batch))
         .routes(routes!(pages::show, pages::act))
+        .routes(routes!(monitors::by_get, monitors::by_post))
+        .routes(routes!(monitors::status_by_get, monitors::status_by_post))
+        .routes(routes!(monitors::as_goalert))
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
         .merge(alertmanager::routes())

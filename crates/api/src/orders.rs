@@ -132,13 +132,13 @@ pub(crate) struct NamedAlert {
 
 /// The alerts of an order, as they were found.
 #[derive(Debug, Default)]
-struct Found {
+pub(crate) struct Found {
     open: BTreeMap<AlertId, Code>,
     not_open: Vec<String>,
 }
 
 impl Several {
-    fn one(alert: String) -> Self {
+    pub(crate) fn one(alert: String) -> Self {
         Self { alerts: vec![alert], all: false }
     }
 
@@ -162,7 +162,7 @@ impl Several {
     }
 
     /// What the order is about: the alerts named that are open.
-    async fn find(&self, shared: &Shared) -> Result<(Which, Found), Rejection> {
+    pub(crate) async fn find(&self, shared: &Shared) -> Result<(Which, Found), Rejection> {
         let references = self.references()?;
         if self.all {
             return Ok((Which::All, Found::default()));
@@ -189,7 +189,7 @@ impl Several {
 }
 
 /// Has an order carried out, and answers once it is durable.
-async fn carry_out(
+pub(crate) async fn carry_out(
     shared: &Shared,
     caller: Caller,
     found: Found,
@@ -262,7 +262,7 @@ async fn acknowledging(
 }
 
 /// A recipient of the directory, or one outside it as a roster names them.
-async fn recipient(shared: &Shared, text: &str) -> Result<Name, Rejection> {
+pub(crate) async fn recipient(shared: &Shared, text: &str) -> Result<Name, Rejection> {
     let book = shared.edition().await?.directory;
     let known = |name: &Name| book.recipients.contains_key(name) || name.as_str().starts_with("direct-");
     Name::new(text).ok().filter(known).ok_or_else(|| {

@@ -15,8 +15,9 @@ use axum::body::Body;
 use axum::extract::{FromRequest as _, Path, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dispatch::input::{Acknowledge, Order};
-use dispatch::record::{Actor, Via};
+use base::limits::CHOICE_CHARS_MAX;
+use dispatch::input::{Acknowledge, Choose, Order};
+use dispatch::record::{Actor, Choice, Chosen, Via};
 use dispatch::{Answer, Input, Refusal, Standing, Which};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -49,6 +50,26 @@ struct Form {
     action: String,
 }
 
+/// What the button that was pressed stands for.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Acknowledge,
+    Escalate,
+    /// The number of a choice, from 1.
+    Answer(u8),
+}
+
+impl Action {
+    /// What is not understood acknowledges: a button was pressed.
+    fn of(form: &Form, seen: &Seen) -> Self {
+        match form.action.as_str() {
+            "escalate" => Self::Escalate,
+            action if !seen.choices.is_empty() => action.parse().map_or(Self::Acknowledge, Self::Answer),
+            _ => Self::Acknowledge,
+        }
+    }
+}
+
 /// What a link led to.
 struct Seen {
     alert: AlertBody,
@@ -57,6 +78,10 @@ struct Seen {
     title: Arc<str>,
     /// They have acknowledged themselves, or somebody has for everybody.
     acknowledged: bool,
+    /// What they can answer.
+    choices: Vec<Choice>,
+    /// What they answered last.
+    answered: Option<Chosen>,
     age: String,
 }
 
@@ -73,11 +98,11 @@ pub(crate) async fn show(State(shared): Server, Path(token): Path<String>) -> Re
     }
 }
 
-/// Acknowledges what a link is about, or has it escalated at once.
+/// Acknowledges or answers what a link is about, or has it escalated at once.
 #[utoipa::path(post, operation_id = "use_link", path = "/a/{token}", tag = "pages",
     params(("token" = String, Path, description = "From a link in a message")),
     request_body(content_type = "application/x-www-form-urlencoded", content = String,
-        description = "`action` is `acknowledge` (if absent) or `escalate`; `comment` is said with it"),
+        description = "`action` is `acknowledge` (if absent), `escalate`, or the number of a choice; `comment` is said with it"),
     responses((status = 200, content_type = "text/html", description = "It was done"),
         (status = 403, content_type = "text/html", description = "The link is not one of ours"),
         (status = 410, content_type = "text/html", description = "The link or the alert is over")))]
@@ -95,9 +120,9 @@ pub(crate) async fn act(
         Ok(form) => form,
         Err(rejection) => return failed(&rejection),
     };
-    let escalate = form.action == "escalate";
-    match order(&shared, &link, from, &form, escalate).await {
-        Ok(()) => acted(&seen, escalate),
+    let action = Action::of(&form, &seen);
+    match order(&shared, &link, from, &form, action).await {
+        Ok(()) => acted(&seen, action),
         Err(rejection) => failed(&rejection),
     }
 }
@@ -128,7 +153,11 @@ async fn look(shared: &Shared, token: &str) -> Result<(Link, Seen), Response> {
         let own = acks.any(|ack| ack.recipient.as_ref().is_none_or(|name| *name == asked.recipient));
         let acknowledged = standing != Standing::Open || own;
         let alert = Viewer::of_list(core, now).view(asked.alert, open);
-        Some(Seen { alert, standing, title, acknowledged, age: age(now.wall, open.at) })
+        let choices = open.alert.choices.clone();
+        let answered = open.facts.answers.get(&Some(asked.recipient.clone()));
+        let answered = answered.map(|answered| answered.chosen.clone());
+        let age = age(now.wall, open.at);
+        Some(Seen { alert, standing, title, acknowledged, choices, answered, age })
     });
     match read.await {
         Ok(Some(seen)) => Ok((link, seen)),
@@ -153,20 +182,22 @@ async fn order(
     link: &Link,
     from: Option<Arc<str>>,
     form: &Form,
-    escalate: bool,
+    action: Action,
 ) -> Result<(), Rejection> {
     let by = Actor::recipient(&link.recipient, Via::Link, from);
     let comment = words(&form.comment, "comment")?;
     let comment = Some(comment).filter(|words| !words.is_empty());
     let which = Which::Alerts(vec![link.alert]);
     let mut orders = Vec::new();
-    if escalate {
-        let said = comment.map(|text| Order::Comment { which: which.clone(), text });
-        orders.extend(said);
-        orders.push(Order::Escalate { which });
-    } else {
-        let recipient = Some(link.recipient.clone());
-        orders.push(Order::Acknowledge(Acknowledge { which, recipient, comment }));
+    let recipient = Some(link.recipient.clone());
+    match action {
+        Action::Escalate => {
+            let said = comment.map(|text| Order::Comment { which: which.clone(), text });
+            orders.extend(said);
+            orders.push(Order::Escalate { which });
+        }
+        Action::Acknowledge => orders.push(Order::Acknowledge(Acknowledge { which, recipient, comment })),
+        Action::Answer(number) => orders.push(Order::Choose(Choose { which, number, recipient, comment })),
     }
     for order in orders {
         let by = by.clone();
@@ -178,16 +209,25 @@ async fn order(
     Ok(())
 }
 
-fn acted(seen: &Seen, escalate: bool) -> Response {
+fn acted(seen: &Seen, action: Action) -> Response {
     let name = escaped(&seen.title, 200);
     let code = &seen.alert.code;
-    let (title, words) = if escalate {
-        (
+    let (title, words) = match action {
+        Action::Escalate => (
             "Escalated",
             format!("Thank you for saying so, {name}. The next people are being told of {code} now."),
-        )
-    } else {
-        ("Acknowledged", format!("Thank you, {name}. {code} does not escalate any further for you."))
+        ),
+        Action::Acknowledge => {
+            ("Acknowledged", format!("Thank you, {name}. {code} does not escalate any further for you."))
+        }
+        Action::Answer(number) => {
+            let choice = seen.choices.get(usize::from(number).saturating_sub(1));
+            let text = choice.map_or_else(String::new, |choice| escaped(&choice.text, CHOICE_CHARS_MAX));
+            (
+                "Answered",
+                format!("Your answer to {code}: <strong>{text}</strong>. The link takes another one."),
+            )
+        }
     };
     let body = format!(
         "<h1>{title}. Thank you, {name}.</h1><p>{words}</p><p>{}</p>",
@@ -234,6 +274,9 @@ fn form(seen: &Seen) -> String {
     if seen.standing == Standing::Ended {
         return "<p><strong>This alert is over. There is nothing left to do.</strong></p>".to_owned();
     }
+    if !seen.choices.is_empty() {
+        return choices_form(seen);
+    }
     if seen.acknowledged {
         return "<p><strong>This alert is acknowledged. There is nothing left to do for you.</strong></p>"
             .to_owned();
@@ -243,6 +286,25 @@ fn form(seen: &Seen) -> String {
         "<form method=\"post\"><label>Comment (optional)<textarea name=\"comment\" maxlength=\"1000\"></textarea></label>\
          <button class=\"ack\" name=\"action\" value=\"acknowledge\">Acknowledge as {name}</button>\
          <button class=\"esc\" name=\"action\" value=\"escalate\">I cannot, escalate now</button></form>"
+    )
+}
+
+/// A button for each choice. They stay after an answer, because people find out that they cannot come.
+fn choices_form(seen: &Seen) -> String {
+    let name = escaped(&seen.title, 200);
+    let answered = seen.answered.as_ref().map_or_else(String::new, |chosen| {
+        let text = escaped(&chosen.text, CHOICE_CHARS_MAX);
+        format!("<p>You answered: <strong>{text}</strong>. Another answer takes its place.</p>")
+    });
+    let button = |(number, choice): (usize, &Choice)| {
+        let class = if choice.acknowledges { "ack" } else { "esc" };
+        let text = escaped(&choice.text, CHOICE_CHARS_MAX);
+        format!("<button class=\"{class}\" name=\"action\" value=\"{number}\">{number} = {text}</button>")
+    };
+    let buttons: String = (1..).zip(&seen.choices).map(button).collect();
+    format!(
+        "{answered}<form method=\"post\"><p>Answer as {name}:</p>{buttons}\
+         <label>Comment (optional)<textarea name=\"comment\" maxlength=\"1000\"></textarea></label></form>"
     )
 }
 

@@ -282,8 +282,18 @@ impl From<Refusal> for Rejection {
                 Kind::Conflict,
                 format!("the alert has {} comments already", base::limits::COMMENTS_MAX),
             ),
+            Refusal::NoChoice { code, number, choices } => {
+                Self::at(Kind::Invalid, "/choice", crate::answers::no_choice(code, number, &choices))
+            }
             Refusal::NoSilence => Self::new(Kind::NotFound, "no silence is that one, or it is over already"),
             Refusal::TooManySilences { limit } => Self::new(Kind::Conflict, too_many_silences(limit)),
+            Refusal::UnknownMonitor { name } => {
+                Self::new(Kind::NotFound, format!("there is no monitor {name:?}"))
+            }
+            Refusal::NoHeartbeat => {
+                let detail = "the directory does not say whom a daily heartbeat is for: settings.heartbeat";
+                Self::new(Kind::Conflict, detail)
+            }
             Refusal::NotPaused => Self::new(Kind::Conflict, "nothing is paused"),
             Refusal::Stale { version } => {
                 Self::new(Kind::Stale, format!("the directory changed meanwhile; it is at version {version}"))

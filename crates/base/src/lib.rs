@@ -4,6 +4,7 @@
 //! anything of either along. No clock, no entropy, no I/O.
 
 pub mod digest;
+pub mod gsm;
 pub mod id;
 pub mod limits;
 pub mod name;

@@ -124,6 +124,19 @@ pub const RETAINED_RECORDS_MAX: usize = 500_000;
 /// Terms below the newest of which the directory's last edition is kept. Those of earlier ones go.
 pub const DIRECTORY_TERMS_BACK: usize = 8;
 
+/// Choices that a notice may offer. One with more is refused.
+pub const CHOICES_MAX: usize = 9;
+/// Characters of a choice. One that is longer is refused.
+pub const CHOICE_CHARS_MAX: usize = 40;
+
+/// Heartbeat monitors of a directory. A directory with more is refused.
+pub const MONITORS_MAX: usize = 1000;
+/// The shortest time between two pings of a monitor. A shorter one is refused.
+pub const MONITOR_EVERY_MIN: Duration = Duration::from_secs(1);
+/// How soon after a ping was told to the other nodes another one is. Those between are kept by the node that heard
+/// them.
+pub const MONITOR_TOLD_MIN: Duration = Duration::from_secs(1);
+
 const _: () = {
     assert!(
         SUMMARY_BYTES_MAX + DETAILS_BYTES_MAX < REQUEST_BYTES_MAX,

@@ -4,7 +4,7 @@ use crate::clock::Moment;
 use crate::directory::{Mode, Unsent};
 use crate::input::{Acknowledge, Answer, Refusal};
 use crate::lane::{Fan, List};
-use crate::record::{Acknowledgement, Actor, Purpose, Reach, Record};
+use crate::record::{Acknowledgement, Actor, Chosen, Purpose, Reach, Record};
 use crate::run::Turn;
 use crate::state::Sent;
 use crate::{Dispatch, Effect};
@@ -27,13 +27,13 @@ impl Dispatch {
             alerts.extend(self.acknowledged_along(&alerts, name));
         }
         for alert in &alerts {
-            self.acknowledge_one(now, *alert, by, order, out);
+            self.acknowledge_one(now, *alert, by, order, None, out);
         }
         Ok(self.done(alerts.into_iter().collect()))
     }
 
     /// The other open alerts of a recipient, where a policy says that one acknowledgement is for all.
-    fn acknowledged_along(&self, alerts: &BTreeSet<AlertId>, name: &Name) -> Vec<AlertId> {
+    pub(crate) fn acknowledged_along(&self, alerts: &BTreeSet<AlertId>, name: &Name) -> Vec<AlertId> {
         let for_all = alerts
             .iter()
             .any(|alert| self.runs.get(alert).is_some_and(|run| run.roster.policy.acknowledges_all));
@@ -44,12 +44,14 @@ impl Dispatch {
         mine.map(|(alert, _)| *alert).collect()
     }
 
-    fn acknowledge_one(
+    /// Acknowledges one alert, by an answer if one was `chosen`.
+    pub(crate) fn acknowledge_one(
         &mut self,
         now: Now,
         alert: AlertId,
         by: &Actor,
         order: &Acknowledge,
+        chosen: Option<Chosen>,
         out: &mut Vec<Effect>,
     ) {
         let Some(run) = self.runs.get_mut(&alert) else { return };
@@ -57,7 +59,7 @@ impl Dispatch {
             Some(name) => run.acked.contains(name),
             None => run.acked_for_all,
         };
-        if again && order.comment.is_none() {
+        if again && order.comment.is_none() && chosen.is_none() {
             return;
         }
         let ack = Acknowledgement {
@@ -65,6 +67,7 @@ impl Dispatch {
             recipient: order.recipient.clone(),
             by: by.clone(),
             comment: order.comment.clone(),
+            chosen,
         };
         let first = run.acked_at.is_none();
         run.count_ack(order.recipient.as_ref());

@@ -33,7 +33,12 @@ impl Dispatch {
         }
     }
 
-    fn take(&mut self, now: Now, notice: Notice, out: &mut Vec<Effect>) -> Result<Answer, Refusal> {
+    pub(crate) fn take(
+        &mut self,
+        now: Now,
+        notice: Notice,
+        out: &mut Vec<Effect>,
+    ) -> Result<Answer, Refusal> {
         if self.is_bystander() {
             return Err(Refusal::Witness);
         }
@@ -176,6 +181,7 @@ impl Dispatch {
             on_call: self.shifts(roster, first, system),
             withheld,
             flapping,
+            choices: notice.choices,
         });
         let id: RecordId = self.append(now, Record::Accept(Arc::clone(&alert)), out);
         let id = AlertId(id);

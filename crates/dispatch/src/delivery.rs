@@ -12,7 +12,7 @@ use crate::bundle::{bundling, is_first};
 use crate::directory::Mode;
 use crate::input::{Delivery, Said};
 use crate::lane::{Job, Lane, List};
-use crate::record::{Cause, Concluded, Outcome, Purpose, Reach, Record, Send, Then};
+use crate::record::{Acknowledgement, Cause, Concluded, Outcome, Purpose, Reach, Record, Send, Then};
 use crate::run::{Run, identify};
 use crate::state::{Attempt, Open, Sent};
 use crate::{Dispatch, Effect, Held};
@@ -640,13 +640,20 @@ fn late(now: Now, open: &Open, run: &Run, purpose: Purpose) -> Duration {
     if late < LATE_MIN { Duration::ZERO } else { late }
 }
 
+/// What somebody said when they took responsibility: the choice, if they answered, and their comment.
+fn words(ack: &Acknowledgement) -> Arc<str> {
+    let chosen = ack.chosen.as_ref().map(|chosen| &chosen.text);
+    let said: Vec<&str> = chosen.into_iter().chain(&ack.comment).map(|text| &**text).collect();
+    said.join(": ").into()
+}
+
 /// What a notification about an acknowledgement, comment or end tells.
 fn said(open: &Open, purpose: Purpose) -> Option<Said> {
     match purpose {
         Purpose::Alert(_) => None,
         Purpose::Acknowledgement(id) => open.facts.acks.get(&id).map(|ack| Said {
             by: Arc::clone(&ack.by.who),
-            words: ack.comment.clone().unwrap_or_else(|| "".into()),
+            words: words(ack),
             at: ack.at,
         }),
         Purpose::Comment(id) => open.facts.comments.get(&id).map(|comment| Said {

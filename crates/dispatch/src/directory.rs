@@ -6,9 +6,11 @@
 //! that neither operator meant.
 
 mod hush;
+mod monitor;
 mod schedule;
 
 pub use hush::{Flapping, Inhibition, Maintenance};
+pub use monitor::{Daily, Monitor};
 pub use schedule::{Calendar, Schedule};
 
 use base::{Digest, Name, NodeId, Wall};
@@ -413,6 +415,8 @@ pub struct Settings {
     pub resolve_timeout: Duration,
     /// What words of sources for severities mean, in lower case.
     pub severities: BTreeMap<Arc<str>, Severity>,
+    /// The message that says each day how all is.
+    pub heartbeat: Option<Daily>,
 }
 
 impl Default for Settings {
@@ -424,6 +428,7 @@ impl Default for Settings {
             ttl: [day, day, day, 3 * day],
             resolve_timeout: Duration::from_secs(300),
             severities: BTreeMap::new(),
+            heartbeat: None,
         }
     }
 }
@@ -441,6 +446,8 @@ pub struct Directory {
     pub groups: BTreeMap<Name, Group>,
     /// Who is on call. No schedule shares the name of a recipient or group.
     pub schedules: BTreeMap<Name, Schedule>,
+    /// What has to be heard of again and again.
+    pub monitors: BTreeMap<Name, Monitor>,
     /// Times that routes refer to.
     pub calendars: BTreeMap<Name, Calendar>,
     /// How alerts escalate.

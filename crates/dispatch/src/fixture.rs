@@ -59,6 +59,7 @@ pub(crate) fn notice(summary: &str, to: &[&str]) -> Notice {
         content,
         to: to.iter().map(|target| Target::Named(name(target))).collect(),
         policy: None,
+        choices: Vec::new(),
         civil: Civil::default(),
     }
 }

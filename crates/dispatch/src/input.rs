@@ -7,7 +7,7 @@ use crate::directory::{Address, Civil, Directory, Severity, Target};
 use crate::lane::Job;
 use crate::on_call::Almanac;
 use crate::record::{
-    Actor, Alert, Cause, Code, Concluded, Content, Entry, Purpose, Reach, Roster, Send, Silence,
+    Actor, Alert, Cause, Choice, Code, Concluded, Content, Entry, Purpose, Reach, Roster, Send, Silence,
 };
 use crate::run::Run;
 use crate::state::{Open, State};
@@ -39,6 +39,8 @@ pub struct Notice {
     pub to: Vec<Target>,
     /// How the sender wants it to escalate; none leaves it to route and target.
     pub policy: Option<Name>,
+    /// What its people can answer; empty where nothing is offered.
+    pub choices: Vec<Choice>,
     /// The time on the clocks of the directory's time zone.
     pub civil: Civil,
 }
@@ -65,11 +67,26 @@ pub struct Acknowledge {
     pub comment: Option<Arc<str>>,
 }
 
+/// Answering an alert with one of the choices that it offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choose {
+    /// Which alerts.
+    pub which: Which,
+    /// The choice's number, from 1.
+    pub number: u8,
+    /// On whose behalf; none is an operator.
+    pub recipient: Option<Name>,
+    /// Said with it.
+    pub comment: Option<Arc<str>>,
+}
+
 /// What somebody wants done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Take responsibility.
     Acknowledge(Acknowledge),
+    /// Answer with one of the choices.
+    Choose(Choose),
     /// Say something.
     Comment {
         /// About which alerts.
@@ -156,11 +173,43 @@ pub enum Order {
         /// All that stand now, in words: what was told and is not among them is gone.
         standing: Vec<Arc<str>>,
     },
+    /// A monitor says how it is.
+    Ping {
+        /// Which.
+        monitor: Name,
+        /// How.
+        ping: Ping,
+    },
+    /// Tell how all is, once a day in the whole cluster.
+    Beat(Beat),
     /// Put an action into the trail.
     Note {
         /// What was done.
         what: Arc<str>,
     },
+}
+
+/// What a monitor says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ping {
+    /// All is well with it.
+    Well,
+    /// It failed.
+    Failed {
+        /// Why, in words such as `exit status 3`.
+        why: Arc<str>,
+    },
+}
+
+/// The daily heartbeat: a message that says that all is well, or what is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// The day that it is for, such as `2026-03-01`; none for one that is sent to try it out.
+    pub day: Option<Arc<str>>,
+    /// In a line.
+    pub summary: Arc<str>,
+    /// All of it.
+    pub details: Arc<str>,
 }
 
 /// One thing that happened outside the core.
@@ -284,6 +333,22 @@ pub enum Refusal {
     NoFurtherStep,
     /// The alert has its full number of comments.
     TooManyComments,
+    /// The alert offers no such choice.
+    NoChoice {
+        /// Its code.
+        code: Code,
+        /// The number that was named.
+        number: u8,
+        /// What it offers, in order; empty if it asks for no answer.
+        choices: Vec<Choice>,
+    },
+    /// No monitor has that name.
+    UnknownMonitor {
+        /// The name.
+        name: Name,
+    },
+    /// The directory says nobody whom the daily heartbeat is for.
+    NoHeartbeat,
     /// Nothing is paused.
     NotPaused,
     /// No silence is that one, or it is over.

@@ -6,9 +6,9 @@
 //!
 //! Read on in this order: `alert` (a notice becomes an alert), `bind` (for whom) with `rulebook` (which routes are looked
 //! at), `on_call` (who of them), `filter` (who of them not), `escalation` (when), `delivery` (out, and back with an
-//! outcome) with `bundle` (several at once), `acknowledge`, `hold` (when nothing is told, for the sake of `silence`,
-//! `inhibition` or `flapping`), `lapse` and `unheard` (how it ends). What is known lies in `state`, which changes through
-//! records only.
+//! outcome) with `bundle` (several at once), `acknowledge` and `answer`, `hold` (when nothing is told, for the sake of
+//! `silence`, `inhibition` or `flapping`), `lapse` and `unheard` (how it ends). `monitor` raises alerts itself, `system`
+//! and `beat` those about ourselves. What is known lies in `state`, which changes through records only.
 //!
 //! With peers: `mirror` (what they say, and what it means for what is under way), `loss` (what our disk lost and they
 //! may have), `adopt` (whose turn it is to send), `twin` (the same notice at several nodes), `switch` (what people
@@ -18,6 +18,8 @@
 mod acknowledge;
 mod adopt;
 mod alert;
+mod answer;
+mod beat;
 mod bind;
 mod bundle;
 mod choice;
@@ -39,6 +41,7 @@ mod lane;
 mod lapse;
 mod loss;
 mod mirror;
+mod monitor;
 mod on_call;
 mod order;
 mod provider;
@@ -61,6 +64,7 @@ pub use input::{
     Snapshot, Taken,
 };
 pub use input::{Ticket, Which};
+pub use monitor::{MonitorView, Pulse, is_routine};
 pub use on_call::Almanac;
 pub use recover::{Identity, Settings};
 pub use run::notification_id;
@@ -162,6 +166,8 @@ pub struct Dispatch {
     /// The roster to which somebody on call was added last.
     wider: Option<on_call::Wider>,
     disk_full: Option<Arc<str>>,
+    /// What has to be heard of again and again.
+    monitors: monitor::Monitors,
     /// Nothing further is handed out: the node is about to stop.
     draining: bool,
     /// Alerts that were not heard of in time: the peers are asked, by the record before this place of our log.
@@ -211,6 +217,7 @@ impl Dispatch {
         self.take_duties(now, out);
         self.adopt(now, out);
         self.open_awaited(now, out);
+        self.watch(now, out);
         self.hush(now, out);
         self.fire_due(now, out);
         self.retry_due(now);
@@ -233,6 +240,7 @@ impl Dispatch {
             (self.pause_alarm, "a pause stands"),
             (self.hush.deadline(now), "alerts are held back, or go on"),
             (self.bundles.deadline(), "messages go out as one"),
+            (self.monitors.deadline(), "a monitor is missing, unless it is heard"),
             (self.channel_deadline(now), "a provider may be used again"),
             (self.unfinished.then_some(now.mono), "there is more to send than one turn takes"),
             (self.keepalive_deadline(), "a peer is to hear from us, or was not heard"),

@@ -194,7 +194,7 @@ impl Dispatch {
             }
             (Record::Closed { .. } | Record::Merged { .. }, _) => self.parted(now, parts, out),
             (record, Some(alert)) => self.befell(now, alert, (id, at, record), out),
-            (record, None) => self.changed(now, id.log, record, out),
+            (record, None) => self.changed(now, (id.log, at), record, out),
         }
     }
 
@@ -401,7 +401,7 @@ impl Dispatch {
     }
 
     /// Something changed that is about no alert in particular.
-    fn changed(&mut self, now: Now, log: LogId, record: &Record, out: &mut Vec<Effect>) {
+    fn changed(&mut self, now: Now, (log, at): (LogId, Wall), record: &Record, out: &mut Vec<Effect>) {
         match record {
             Record::Claim(claim) => self.reassign(now, std::slice::from_ref(claim)),
             Record::Release { claims, .. } => self.reassign(now, claims),
@@ -412,6 +412,7 @@ impl Dispatch {
                 self.forget_rosters(now, out);
             }
             Record::RosterDropped { .. } => self.forget_rosters(now, out),
+            Record::Note { by, what } => self.hear_note(now, (log.node, at), by, what),
             Record::Member { .. } => self.enrol(now),
             Record::Start { .. } => self.cluster.note_log(log, now.mono),
             Record::Roster(_)
@@ -429,8 +430,7 @@ impl Dispatch {
             | Record::Merged { .. }
             | Record::PeerState { .. }
             | Record::Conduct { .. }
-            | Record::Provider { .. }
-            | Record::Note { .. } => (),
+            | Record::Provider { .. } => (),
         }
     }
 

@@ -5,11 +5,12 @@
 //! adopts the alert goes on with the very list, whatever its own book and clock say. Nobody is left out in doubt:
 //! where a choice cannot be made, everybody whom the schedule could have named is told.
 
+use crate::directory::Civil;
 use crate::record::{BoundSchedule, Fired, Joined, Roster, Shift, StepKey};
 use crate::run::{Index, Run};
 use crate::state::Open;
 use crate::{Dispatch, Effect, bind, escalation};
-use base::{AlertId, Name, Now};
+use base::{AlertId, Name, Now, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,6 +21,23 @@ pub struct Almanac {
     pub on_call: BTreeMap<Name, Shift>,
     /// The calendars that it is within.
     pub calendars: BTreeSet<Name>,
+    /// How far the clocks of the directory's time zone are ahead of UTC, in seconds.
+    pub offset: i32,
+}
+
+impl Almanac {
+    /// The time on those clocks at `at`.
+    pub(crate) fn civil(&self, at: Wall) -> Civil {
+        const MINUTE: i64 = 60_000;
+        const DAY: i64 = 24 * 60;
+        const THURSDAY: i64 = 3; // 1970-01-01 was one.
+        let minutes = at.0.saturating_add(i64::from(self.offset) * 1000).div_euclid(MINUTE);
+        let weekday = (minutes.div_euclid(DAY) + THURSDAY).rem_euclid(7);
+        Civil {
+            weekday: u8::try_from(weekday).unwrap_or(0),
+            minute: u16::try_from(minutes.rem_euclid(DAY)).unwrap_or(0),
+        }
+    }
 }
 
 /// The roster that was widened last: alerts of one kind, whose steps fire one after the other, share it.
@@ -200,6 +218,18 @@ mod tests {
             Some((id, entry))
         };
         effects.into_iter().flatten().filter_map(append).collect()
+    }
+
+    #[test]
+    fn the_civil_time_is_that_of_the_zone() {
+        let at = |hours: i64, offset| {
+            let civil = Almanac { offset, ..Almanac::default() }.civil(Wall(hours * 3_600_000));
+            (civil.weekday, civil.minute)
+        };
+        assert_eq!(at(0, 0), (3, 0));
+        assert_eq!(at(0, -1800), (2, 1410));
+        assert_eq!(at(23, 2 * 3600), (4, 60));
+        assert_eq!(at(-24 * 365, 0), (2, 0), "1969-01-01 was a Wednesday");
     }
 
     /// Both nodes fired the step while they did not hear each other, and the hand-over lay between by their clocks.

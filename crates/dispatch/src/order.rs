@@ -26,6 +26,7 @@ impl Dispatch {
         }
         let done = match order {
             Order::Acknowledge(order) => self.acknowledge(now, by, &order, out),
+            Order::Choose(order) => self.choose_answer(now, by, &order, out),
             Order::Comment { which, text } => self.comment(now, by, &which, &text, out),
             Order::Close { which } => self.end_all(now, by, &which, Why::ByHand, out),
             Order::Escalate { which } => self.escalate(now, by, &which, out),
@@ -49,6 +50,8 @@ impl Dispatch {
                 self.warn(now, standing, out);
                 Ok(self.done(Vec::new()))
             }
+            Order::Ping { monitor, ping } => self.ping(now, by, (&monitor, &ping), out),
+            Order::Beat(beat) => self.beat(now, &beat, out),
             Order::Note { what } => {
                 self.append(now, Record::Note { by: by.clone(), what }, out);
                 Ok(self.done(Vec::new()))
@@ -68,6 +71,7 @@ impl Dispatch {
             Order::Warn { .. } => true, // It writes down what it cannot tell anybody.
             Order::Enrol { .. } => !witness,
             Order::Acknowledge(_)
+            | Order::Choose(_)
             | Order::Comment { .. }
             | Order::Close { .. }
             | Order::Escalate { .. }
@@ -82,6 +86,8 @@ impl Dispatch {
             | Order::SwitchOver { .. }
             | Order::TakeOver { .. }
             | Order::ForcePrimary
+            | Order::Ping { .. }
+            | Order::Beat(_)
             | Order::Note { .. } => false,
         };
         self.is_bystander() && !may
@@ -134,7 +140,7 @@ impl Dispatch {
             return Err(Refusal::TooManyComments);
         }
         for alert in &alerts {
-            let comment = Comment { at: now.wall, by: by.clone(), text: Arc::clone(text) };
+            let comment = Comment { at: now.wall, by: by.clone(), text: Arc::clone(text), answer: None };
             let record = self.append(now, Record::Comment { alert: *alert, comment }, out);
             self.fan_comment(*alert, record);
         }
@@ -142,7 +148,9 @@ impl Dispatch {
     }
 
     pub(crate) fn fan_comment(&mut self, alert: AlertId, record: RecordId) {
-        if self.runs.get(&alert).is_some_and(|run| run.roster.policy.tell_comment) {
+        // An answer is none: those of a thousand people would be told to a thousand.
+        let said = self.state.open.get(&alert).is_some_and(|open| open.facts.comments.contains_key(&record));
+        if said && self.runs.get(&alert).is_some_and(|run| run.roster.policy.tell_comment) {
             self.fan_told(alert, Purpose::Comment(record), None);
         }
     }

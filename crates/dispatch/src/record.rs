@@ -262,10 +262,13 @@ pub struct Silence {
     pub comment: Arc<str>,
 }
 
+/// What stands before the name of a monitor that acts.
+const MONITOR: &str = "monitor:";
+
 /// Who did something, through what, and from where.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Actor {
-    /// `recipient:anna`, `token:ops`, `user:bea`, `source:scada`, or `steadfast` itself.
+    /// `recipient:anna`, `token:ops`, `user:bea`, `source:scada`, `monitor:backup`, or `steadfast` itself.
     pub who: Arc<str>,
     /// How it reached us.
     pub via: Via,
@@ -277,6 +280,16 @@ impl Actor {
     /// Steadfast itself.
     pub fn ourselves() -> Self {
         Self { who: "steadfast".into(), via: Via::Node, from: None }
+    }
+
+    /// Something that a monitor watches.
+    pub fn monitor(name: &Name, via: Via, from: Option<Arc<str>>) -> Self {
+        Self { who: format!("{MONITOR}{name}").into(), via, from }
+    }
+
+    /// The monitor that this is, if it is one.
+    pub fn as_monitor(&self) -> Option<&str> {
+        self.who.strip_prefix(MONITOR)
     }
 
     /// A recipient.
@@ -415,6 +428,8 @@ pub struct Alert {
     pub withheld: BTreeSet<Withheld>,
     /// The same trouble was raised too often of late: it is told once it has stood for a while.
     pub flapping: Option<Flapping>,
+    /// What its people can answer, in order; answers name them by number, from 1.
+    pub choices: Vec<Choice>,
 }
 
 /// Trouble that comes and goes, as its route judged it when the alert was accepted.
@@ -431,6 +446,30 @@ pub struct Flapping {
 impl fmt::Display for Flapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "raised {} times in {}", self.times, Human(self.within))
+    }
+}
+
+/// One of the answers that a notice offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What it says.
+    pub text: Arc<str>,
+    /// Who answers so takes responsibility.
+    pub acknowledges: bool,
+}
+
+/// The choice that somebody answered with, in full: who reads only the fact knows what was meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Chosen {
+    /// Its number, from 1.
+    pub number: u8,
+    /// What it says.
+    pub text: Arc<str>,
+}
+
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.number, self.text)
     }
 }
 
@@ -831,6 +870,8 @@ pub struct Acknowledgement {
     pub by: Actor,
     /// What they said with it.
     pub comment: Option<Arc<str>>,
+    /// What they answered, where the alert offers choices and they took one.
+    pub chosen: Option<Chosen>,
 }
 
 /// Something said about an alert.
@@ -840,8 +881,21 @@ pub struct Comment {
     pub at: Wall,
     /// Who.
     pub by: Actor,
-    /// What.
+    /// What. Of an answer: the choice's text, and what was said with it.
     pub text: Arc<str>,
+    /// It is an answer that takes no responsibility.
+    pub answer: Option<Answer>,
+}
+
+/// An answer of somebody who does not take responsibility with it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Answer {
+    /// The recipient it counts for; none is an operator's.
+    pub recipient: Option<Name>,
+    /// What they answered.
+    pub chosen: Chosen,
+    /// What they said with it.
+    pub comment: Option<Arc<str>>,
 }
 
 /// Why and by whom an alert is over.

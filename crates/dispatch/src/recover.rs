@@ -107,6 +107,7 @@ impl Dispatch {
             doubts: VecDeque::new(),
             told: BTreeMap::new(),
             troubles: BTreeSet::new(),
+            monitors: crate::monitor::Monitors::default(),
             unfinished: false,
             state,
         };

@@ -12,8 +12,8 @@
 use crate::directory::Address;
 use crate::directory::Edition;
 use crate::record::{
-    Acknowledgement, Actor, Alert, Claim, Code, Comment, Conduct, Content, Duty, End, Entry, Fired, Outcome,
-    Purpose, Record, Roster, Send, Silence, StepKey,
+    Acknowledgement, Actor, Alert, Chosen, Claim, Code, Comment, Conduct, Content, Duty, End, Entry, Fired,
+    Outcome, Purpose, Record, Roster, Send, Silence, StepKey,
 };
 use base::limits::{COMMENTS_MAX, SILENCES_MAX};
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
@@ -98,6 +98,21 @@ impl Sent {
     }
 }
 
+/// What somebody answered last.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Answered {
+    /// When.
+    pub at: Wall,
+    /// The record that says so.
+    pub record: RecordId,
+    /// What.
+    pub chosen: Chosen,
+    /// Who acted, and how.
+    pub by: Actor,
+    /// What they said with it.
+    pub comment: Option<Arc<str>>,
+}
+
 /// What happened to one alert since its acceptance. Sets and maxima only, so that it joins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
@@ -111,6 +126,8 @@ pub struct Facts {
     pub acks: BTreeMap<RecordId, Acknowledgement>,
     /// What was said.
     pub comments: BTreeMap<RecordId, Comment>,
+    /// What each recipient answered last, by (time, record); under no name what operators did.
+    pub answers: BTreeMap<Option<Name>, Answered>,
     /// Why it is over; the first counts.
     pub ends: BTreeMap<RecordId, End>,
     /// Later words of its source; the newest counts.
@@ -155,6 +172,9 @@ impl Facts {
         }
         self.acks.extend(other.acks.iter().map(|(id, ack)| (*id, ack.clone())));
         self.comments.extend(other.comments.iter().map(|(id, comment)| (*id, comment.clone())));
+        for (recipient, answered) in &other.answers {
+            self.answer(recipient.as_ref(), answered.clone());
+        }
         self.ends.extend(other.ends.iter().map(|(id, end)| (*id, end.clone())));
         self.updates.extend(other.updates.iter().map(|(id, content)| (*id, Arc::clone(content))));
         self.trim();
@@ -198,8 +218,8 @@ impl Facts {
                     self.conclude(concluded.notification, concluded.intent, &concluded.outcome);
                 }
             }
-            Record::Ack { ack, .. } => drop(self.acks.insert(id, ack.clone())),
-            Record::Comment { comment, .. } => drop(self.comments.insert(id, comment.clone())),
+            Record::Ack { ack, .. } => self.acknowledge(id, ack),
+            Record::Comment { comment, .. } => self.comment(id, comment),
             Record::End { end, .. } => drop(self.ends.insert(id, end.clone())),
             Record::Delegate { channel, epoch, to, .. } => self.delegate(channel, (*epoch, id, *to)),
             Record::Start { .. }
@@ -223,6 +243,35 @@ impl Facts {
             | Record::Note { .. } => (), // Not about what happened to an alert; `State::apply` deals with them.
         }
         self.trim();
+    }
+
+    fn acknowledge(&mut self, id: RecordId, ack: &Acknowledgement) {
+        if let Some(chosen) = ack.chosen.clone() {
+            let answered =
+                Answered { at: ack.at, record: id, chosen, by: ack.by.clone(), comment: ack.comment.clone() };
+            self.answer(ack.recipient.as_ref(), answered);
+        }
+        self.acks.insert(id, ack.clone());
+    }
+
+    /// An answer is no comment: there may be one of each of many people.
+    fn comment(&mut self, id: RecordId, comment: &Comment) {
+        let Some(answer) = &comment.answer else {
+            self.comments.insert(id, comment.clone());
+            return;
+        };
+        let chosen = answer.chosen.clone();
+        let (by, said) = (comment.by.clone(), answer.comment.clone());
+        let answered = Answered { at: comment.at, record: id, chosen, by, comment: said };
+        self.answer(answer.recipient.as_ref(), answered);
+    }
+
+    /// Whoever answers again means the last.
+    fn answer(&mut self, recipient: Option<&Name>, answered: Answered) {
+        let slot = self.answers.entry(recipient.cloned()).or_insert_with(|| answered.clone());
+        if *slot < answered {
+            *slot = answered;
+        }
     }
 
     fn delegate(&mut self, channel: &Name, delegate: (u64, RecordId, LogId)) {

@@ -36,8 +36,7 @@ impl Dispatch {
         }
         self.told.insert(kind.into(), now.mono);
         let to = self.state.edition.directory.settings.operators.clone();
-        let failing = self.channels.iter().filter(|(_, channel)| !self.works(now, channel));
-        let avoid = failing.map(|(name, _)| name.clone()).collect();
+        let avoid = self.failing(now);
         let binding = Binding { to, policy: None, templates: Vec::new(), avoid, system: true };
         let sends = !binding.to.is_empty() && !self.is_bystander();
         let bound = if sends { self.bind(now, &binding, out).ok() } else { None };
@@ -65,6 +64,7 @@ impl Dispatch {
             content,
             to: binding.to.clone(),
             policy: None,
+            choices: Vec::new(),
             civil: crate::directory::Civil::default(),
         };
         let routed = Routed { route: constant("system"), binding, ttl: Duration::from_secs(7 * 24 * 3600) };
@@ -74,6 +74,12 @@ impl Dispatch {
     /// The operators were told of that trouble so lately that they are not told again.
     fn was_told(&self, now: Now, kind: &str) -> bool {
         self.told.get(kind).is_some_and(|last| now.mono.since(*last) < AGAIN_AFTER)
+    }
+
+    /// The channels that nothing can go out by now.
+    pub(crate) fn failing(&self, now: Now) -> BTreeSet<Name> {
+        let failing = self.channels.iter().filter(|(_, channel)| !self.works(now, channel));
+        failing.map(|(name, _)| name.clone()).collect()
     }
 
     /// Something can go out by a channel now.

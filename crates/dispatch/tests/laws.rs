@@ -7,9 +7,9 @@ use base::limits::SILENCES_MAX;
 use base::{AlertId, BootId, Digest, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Address, Directory, Edition, Policy};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, BoundStep, Claim, Code, Comment, Concluded, Content, Duty, End, Entry,
-    Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Why,
-    Withheld,
+    Acknowledgement, Actor, Alert, Answer, BoundStep, Chosen, Claim, Code, Comment, Concluded, Content, Duty,
+    End, Entry, Fired, Outcome, Person, Purpose, Reach, Record, Roster, Send, Shift, Silence, StepKey, Then,
+    Why, Withheld,
 };
 use dispatch::state::{Poison, State};
 use matcher::Matchers;
@@ -141,10 +141,17 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
             Record::Done { alert, outcomes: vec![concluded] }
         }
         12 => {
-            let ack = Acknowledgement { at, recipient: None, by, comment: Some(text) };
+            let (recipient, chosen) =
+                (seed.other.is_multiple_of(2).then(|| name("anna")), Some(chosen(seed.other)));
+            let ack = Acknowledgement { at, recipient, by, comment: Some(text), chosen };
             Record::Ack { alert, ack }
         }
-        13 => Record::Comment { alert, comment: Comment { at, by, text } },
+        13 => {
+            let recipient = seed.other.is_multiple_of(3).then(|| name("anna"));
+            let answer = Answer { recipient, chosen: chosen(seed.other), comment: None };
+            let answer = (seed.other > 1).then_some(answer);
+            Record::Comment { alert, comment: Comment { at, by, text, answer } }
+        }
         14 => Record::End { alert, end: End { at, why: Why::ByHand, by } },
         15 | 16 => Record::Closed { alert },
         17 => Record::Pause { by, reason: text },
@@ -180,6 +187,10 @@ fn record(writer: usize, place: usize, seed: &Seed, about: RecordId) -> Record {
     }
 }
 
+fn chosen(number: u64) -> Chosen {
+    Chosen { number: u8::try_from(number).unwrap_or(1), text: "coming".into() }
+}
+
 fn content(text: &Arc<str>) -> Arc<Content> {
     Arc::new(Content {
         severity: dispatch::directory::Severity::High,
@@ -205,6 +216,7 @@ fn accepted(number: u64) -> Arc<Alert> {
         on_call: shifts(0, number),
         withheld: withheld(0, number),
         flapping: None,
+        choices: Vec::new(),
     })
 }
 

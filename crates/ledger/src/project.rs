@@ -98,6 +98,9 @@ pub(crate) fn project(db: &Connection, id: RecordId, entry: &Entry) -> rusqlite:
         | Record::Provider { .. }
         | Record::Note { .. } => (), // The trail tells of them.
     }
+    if dispatch::is_routine(&entry.record) {
+        return Ok(());
+    }
     trail(db, id, entry)
 }
 

@@ -4,8 +4,8 @@
 
 use base::{AlertId, NotificationId, RecordId};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Comment, Concluded, Conduct, Content, End, Fired, Outcome, Purpose,
-    Record, Send, Shift, Silence, StepKey, Withheld,
+    Acknowledgement, Actor, Alert, Answer, Comment, Concluded, Conduct, Content, End, Fired, Outcome,
+    Purpose, Record, Send, Shift, Silence, StepKey, Withheld,
 };
 
 use ownership::Member;
@@ -110,6 +110,9 @@ pub fn sentence(id: RecordId, record: &Record, lookup: &dyn Lookup) -> String {
         Record::Intent { alert, sends } => format!("{}: {}", name(alert), sending(sends)),
         Record::Done { alert, outcomes } => format!("{}: {}", name(alert), concluded(outcomes, lookup)),
         Record::Ack { alert, ack } => acknowledged(&name(alert), ack),
+        Record::Comment { alert, comment: Comment { by, answer: Some(answer), .. } } => {
+            answered(&name(alert), by, answer)
+        }
         Record::Comment { alert, comment } => {
             format!("{} said about {}: {}", who(&comment.by), name(alert), comment.text)
         }
@@ -276,6 +279,19 @@ fn first_few(sentences: impl Iterator<Item = String>, number: usize) -> String {
     told.join("; ") + &more
 }
 
+/// `anna answered A12 through the link: 2 = cannot come: abroad`.
+fn answered(name: &str, by: &Actor, answer: &Answer) -> String {
+    let actor = who(by);
+    let for_whom = match &answer.recipient {
+        Some(recipient) if *by.who != *format!("recipient:{recipient}") => format!(" for {recipient}"),
+        Some(_) | None => String::new(),
+    };
+    let said = answer.comment.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    let (actor, path) = actor.split_once(' ').map_or((actor.as_str(), ""), |(who, path)| (who, path));
+    let told = format!("{actor} answered {name}{for_whom} {path}").trim_end().to_owned();
+    format!("{told}: {}{said}", answer.chosen)
+}
+
 fn acknowledged(name: &str, ack: &Acknowledgement) -> String {
     // The recipient it counts for is told where that is not who acted.
     let actor = who(&ack.by);
@@ -285,6 +301,7 @@ fn acknowledged(name: &str, ack: &Acknowledgement) -> String {
         None => " for everybody".to_owned(),
     };
     let said = ack.comment.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+    let said = ack.chosen.as_ref().map(|chosen| format!(", answering {chosen}")).unwrap_or_default() + &said;
     let (actor, path) = actor.split_once(' ').map_or((actor.as_str(), ""), |(who, path)| (who, path));
     format!("{actor} acknowledged {name}{for_whom} {path}").trim_end().to_owned() + &said
 }
@@ -385,6 +402,7 @@ mod tests {
                 recipient: recipient.map(|name| Name::new(name).unwrap()),
                 by: Actor { who: who.into(), via: Via::Api, from: None },
                 comment: None,
+                chosen: None,
             },
         };
         check(&ack("recipient:anna", Some("anna")), "anna acknowledged A12 through the api");

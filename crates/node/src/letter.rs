@@ -65,6 +65,7 @@ impl Letters {
             content: &delivery.content,
             code,
             link: link.as_deref(),
+            choices: &delivery.alert.choices,
             source: &delivery.alert.source,
             recipient: &person.name,
             title,

@@ -9,6 +9,7 @@ pub mod config;
 mod doors;
 mod event_loop;
 mod files;
+mod heartbeat;
 pub mod init;
 pub mod invite;
 pub mod join;

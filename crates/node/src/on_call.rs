@@ -58,10 +58,20 @@ impl Rota {
                 almanac.calendars.insert(name.clone());
             }
         }
+        let (offset, next) = offset(&self.directory.settings.time_zone, at);
+        almanac.offset = offset;
+        changes.extend(next);
         let until = changes.into_iter().min().map_or(i64::MAX, Timestamp::as_millisecond);
         self.holds = now..Wall(until);
         almanac
     }
+}
+
+/// How far the clocks of a zone are ahead of UTC, and until when.
+fn offset(zone: &str, at: Timestamp) -> (i32, Option<Timestamp>) {
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let next = zone.following(at).next().map(|transition| transition.timestamp());
+    (zone.to_offset(at).seconds(), next)
 }
 
 /// The schedules of a directory, to compute with. None where this machine does not know a time zone that the

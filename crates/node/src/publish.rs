@@ -74,6 +74,7 @@ fn log(record: &Record) {
         Record::Accept(alert) => tracing::debug!(code = %alert.code, source = %alert.source, "accepted"),
         Record::End { alert, end } => tracing::debug!(%alert, why = end.why.word(), "ended"),
         Record::Ack { alert, ack } => tracing::debug!(%alert, by = %ack.by, "acknowledged"),
+        Record::Note { by, .. } if dispatch::is_routine(record) => tracing::debug!(%by, "heard"),
         Record::Note { what, .. } => tracing::info!(%what, "noted"),
         Record::Claim(claim) => {
             tracing::info!(log = %claim.log, from = claim.from, upto = claim.upto, "took over what a dead boot left");

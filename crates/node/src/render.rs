@@ -224,8 +224,8 @@ impl Renderer {
     }
 }
 
-/// What a template and a footnote look like with made-up data, for an alert that says `content` where that is
-/// given.
+/// What a template and a footnote look like with made-up data, with much to say (`full`) or with little, for an alert
+/// that says `content` where that is given.
 ///
 /// # Errors
 /// As for [`Renderer::new`], with pointers relative to the template: `/body`, `/subject`, `/footnote`.
@@ -233,6 +233,7 @@ pub fn preview(
     template: &Template,
     footnote: Option<&str>,
     content: Option<&Content>,
+    full: bool,
 ) -> Result<Rendered, Vec<Problem>> {
     // Any name will do.
     let name = template.channel.clone();
@@ -245,7 +246,7 @@ pub fn preview(
     if !problems.is_empty() {
         return Err(problems);
     }
-    let sample = Sample::new(true);
+    let sample = Sample::new(full);
     let mut input = sample.input(PURPOSES[0]);
     let templates = [name];
     let mut policy = input.policy.clone();
@@ -303,7 +304,8 @@ fn unknown_variable(name: &str) -> String {
 /// An engine's error as a fragment of a sentence.
 fn told(error: &Error) -> String {
     if error.kind() == ErrorKind::OutOfFuel {
-        return format!("it runs too long (more than {FUEL} steps); is there a loop within a loop?");
+        let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
+        return format!("{line}it runs too long (more than {FUEL} steps); is there a loop within a loop?");
     }
     let what = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     error.line().map_or_else(|| what.clone(), |line| format!("line {line}: {what}"))

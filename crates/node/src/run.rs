@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::{self, NodeConfig};
 use crate::doors::{Door, raise_files};
 use crate::event_loop::{Arrivals, Ending, EventLoop, dialled};
+use crate::heartbeat;
 use crate::init::{FIRST_DIRECTORY_FILE, LINK_KEY_FILE, chance};
 use crate::judge;
 use crate::letter::Letters;
@@ -140,10 +141,12 @@ pub async fn run(
     let running = tokio::spawn(event_loop.run(arrivals, effects));
     let serving = announce_and_serve(listeners, folder, &config, &api)?;
     let upkeep = (certificates, neighbours, troubles);
+    let beating = tokio::spawn(heartbeat::keep_beating(api.clone()));
     let renewing = keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls);
     let renewing = tokio::spawn(renewing);
     ready(serving.ready);
     let ended = until_stopped(stop, stop_loop, running, &serving).await;
+    beating.abort();
     renewing.abort();
     drop(std::fs::remove_file(folder.join(LISTENING_FILE)));
     ended

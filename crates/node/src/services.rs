@@ -5,13 +5,12 @@ use crate::metrics::Metrics;
 use crate::neighbours::Neighbours;
 use crate::render;
 use api::{
-    Admitted, Backup, CertificateView, Invited, LinkView, Listeners, PeerServices, Rendered, Services,
-    Welcome,
+    Admitted, Backup, CertificateView, Invited, LinkView, Listeners, PeerServices, Rendered, Sampled,
+    Services, Welcome,
 };
 use base::{Name, NodeId};
 use channel::Channel;
 use dispatch::directory::{Address, Civil, Directory};
-use dispatch::record::Content;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use ownership::Role;
@@ -92,7 +91,7 @@ impl Services for NodeServices {
         judge::directory(document)
     }
 
-    fn preview(&self, template: &form::Template, sample: &Content) -> Result<Rendered, Vec<Problem>> {
+    fn preview(&self, template: &form::Template, sample: Sampled<'_>) -> Result<Rendered, Vec<Problem>> {
         let name = "preview".to_owned();
         let document = Document {
             templates: [(name.clone(), template.clone())].into_iter().collect(),
@@ -101,7 +100,12 @@ impl Services for NodeServices {
         let prefix = format!("/templates/{name}");
         let directory = document.resolve(&Rules::any()).map_err(|problems| relative(problems, &prefix))?;
         let Some(template) = directory.templates.get(name.as_str()) else { return Err(Vec::new()) };
-        let rendered = render::preview(template, None, Some(sample))?;
+        let (content, full) = match sample {
+            Sampled::Said(content) => (Some(content), true),
+            Sampled::Longest => (None, true),
+            Sampled::Shortest => (None, false),
+        };
+        let rendered = render::preview(template, None, content, full)?;
         Ok(Rendered { subject: rendered.subject, body: rendered.text })
     }
 
@@ -122,6 +126,11 @@ impl Services for NodeServices {
         let folder = self.folder.clone();
         let copy = tokio::task::spawn_blocking(move || backup(&folder));
         async move { copy.await.unwrap_or_else(|error| Err(format!("the copy failed: {error}"))) }.boxed()
+    }
+
+    fn disk(&self) -> Option<(u64, u64)> {
+        let stat = rustix::fs::statvfs(&self.folder).ok()?;
+        Some((stat.f_bavail.saturating_mul(stat.f_frsize), stat.f_blocks.saturating_mul(stat.f_frsize)))
     }
 
     fn unready(&self) -> Vec<String> {

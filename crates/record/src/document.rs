@@ -7,6 +7,7 @@
 mod diff;
 pub mod form;
 mod moment;
+mod monitor_form;
 mod nearest;
 mod problem;
 mod resolve;

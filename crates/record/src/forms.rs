@@ -11,8 +11,9 @@ use crate::spell::{Form, Hex, Text, Word, mirror};
 use base::{AlertId, LogId, Name, NodeId, NotificationId, RecordId, Wall};
 use dispatch::directory::{Edition, Severity};
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, Cause, Claim, Code, Comment, Concluded, Content, End, Fired, Flapping,
-    Joined, Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
+    Acknowledgement, Actor, Alert, Answer, Cause, Choice, Chosen, Claim, Code, Comment, Concluded, Content,
+    End, Fired, Flapping, Joined, Origin, Outcome, Purpose, Record, Send, Shift, Silence, StepKey, Then, Via,
+    Why, Withheld,
 };
 use matcher::Matchers;
 use ownership::Condition;
@@ -360,6 +361,8 @@ mirror! {
         withheld: Vec<WithheldForm>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         flapping: Option<FlappingForm>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        choices: Vec<ChoiceForm>,
     }
 }
 
@@ -368,6 +371,20 @@ mirror! {
         times: u32,
         within: u64,
         steady: u64,
+    }
+}
+
+mirror! {
+    ChoiceForm of Choice {
+        text: Arc<str>,
+        acknowledges: bool,
+    }
+}
+
+mirror! {
+    ChosenForm of Chosen {
+        number: u8,
+        text: Arc<str>,
     }
 }
 
@@ -458,6 +475,8 @@ mirror! {
         by: ActorForm,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         comment: Option<Arc<str>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        chosen: Option<ChosenForm>,
     }
 }
 
@@ -466,6 +485,18 @@ mirror! {
         at: i64,
         by: ActorForm,
         text: Arc<str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<AnswerForm>,
+    }
+}
+
+mirror! {
+    AnswerForm of Answer {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recipient: Option<Text<Name>>,
+        chosen: ChosenForm,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<Arc<str>>,
     }
 }
 

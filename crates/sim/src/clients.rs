@@ -144,6 +144,7 @@ impl World {
             },
             to: vec![Target::Named(crate::book::name(client.to))],
             policy: Some(crate::book::name(client.policy)),
+            choices: Vec::new(),
             civil: Civil::default(),
         }
     }

@@ -5,7 +5,7 @@
 use crate::args::{AlertShow, Alerts, word};
 use crate::client::{Answer, Ask, Client};
 use crate::exit::Outcome;
-use crate::forms::{Alert, AlertPage, Deed, Notification, NotificationPage, Step};
+use crate::forms::{Alert, AlertPage, Deed, Given, Notification, NotificationPage, Step, Tally};
 use crate::output::{Cell, Output, Tone, ago, cell, count, harmless, one_line, plain, span};
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -14,6 +14,8 @@ use std::time::Duration;
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Notifications listed with an alert; the API gives more by cursor.
 const NOTIFICATIONS_MAX: &str = "500";
+/// Names shown for each choice.
+const ANSWERS_SHOWN: usize = 20;
 
 /// `alerts`.
 pub(crate) async fn list(client: &Client, out: &mut Output, args: &Alerts) -> Outcome {
@@ -143,8 +145,33 @@ fn describe(out: &Output, alert: &Alert) -> String {
     if let Some(details) = alert.details.as_deref().filter(|details| !details.is_empty()) {
         write!(text, "\n{}\n", harmless(details.trim_end())).unwrap_or_default();
     }
+    text += &tally(alert);
     text += &happened(alert);
     text
+}
+
+/// Who answered what, a line for each choice.
+fn tally(alert: &Alert) -> String {
+    let Some(answers) = &alert.answers else { return String::new() };
+    let who = |given: &Given| {
+        let comment = given.comment.as_deref().map_or_else(String::new, |it| format!(": {}", one_line(it)));
+        format!("{}{comment}", harmless(given.recipient.as_deref().unwrap_or(&given.by)))
+    };
+    let line = |tally: &Tally| {
+        let names: Vec<String> = tally.answers.iter().take(ANSWERS_SHOWN).map(who).collect();
+        let more = tally.count.saturating_sub(names.len());
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let names = if names.is_empty() { String::new() } else { format!(" ({}{more})", names.join("; ")) };
+        let acknowledges = if tally.acknowledges { ", acknowledges" } else { "" };
+        let text = one_line(&tally.text);
+        format!("{} = {text}{acknowledges}: {}{names}\n", tally.number, tally.count)
+    };
+    let lines: String = answers.choices.iter().map(line).collect();
+    let silent = &answers.unanswered_by;
+    let named: Vec<String> = silent.iter().take(ANSWERS_SHOWN).map(|name| harmless(name)).collect();
+    let dots = if silent.len() > named.len() { " …" } else { "" };
+    let named = if named.is_empty() { String::new() } else { format!(" ({}{dots})", named.join("; ")) };
+    format!("\n{lines}not answered: {}{named}\n", answers.unanswered)
 }
 
 fn state(alert: &Alert) -> String {

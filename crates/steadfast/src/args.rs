@@ -5,6 +5,7 @@
 
 use crate::cluster_args::{ClusterAction, Invite, Join};
 use crate::directory_args::SectionAction;
+use crate::monitor_args::{HeartbeatAction, Ping};
 use crate::schedule_args::{OnCall, ScheduleAction};
 use crate::silence_args::SilenceAction;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -84,6 +85,10 @@ pub(crate) enum Command {
                             steadfast ack --all"
     )]
     Ack(Ack),
+    /// Answer an alert with one of the choices that it offers
+    #[command(after_help = "Examples:\n  steadfast answer A123 1 --as anna\n  \
+                            steadfast answer A123 2 --as ben -m 'abroad until Monday'")]
+    Answer(AnswerWith),
     /// Comment on an alert
     Comment(Comment),
     /// Close alerts by hand
@@ -121,6 +126,17 @@ pub(crate) enum Command {
     /// On-call schedules as they are written
     #[command(subcommand)]
     Schedules(SectionAction),
+    /// Say that a monitor lives, or that what it watches failed
+    #[command(
+        after_help = "Examples:\n  steadfast ping backup\n  steadfast ping backup --status $? -m 'the tape is full'"
+    )]
+    Ping(Ping),
+    /// What has to be heard of again and again: how it is, and how it is written
+    #[command(subcommand)]
+    Monitors(SectionAction),
+    /// The message that says each day how all is
+    #[command(subcommand)]
+    Heartbeat(HeartbeatAction),
     /// Holidays, quiet hours and other times that routes refer to
     #[command(subcommand)]
     Calendars(SectionAction),
@@ -217,6 +233,7 @@ Examples:
   steadfast send -i anna -m 'call me' --wait acknowledged --timeout 5m
   steadfast send -i ops -m 'disk is full' --dedup disk-srv1
   steadfast send -i ops -m 'disk has space again' --dedup disk-srv1 --resolve
+  steadfast send -i crew -m 'can you come in?' --choice coming --choice 'cannot come'
   steadfast send --host https://a:8443 --host https://b:8443 -i ops -m hello";
 
 /// `init`.
@@ -288,6 +305,12 @@ pub(crate) struct Send {
     /// The trouble is over: closes the open alert of the same --dedup
     #[arg(long)]
     pub(crate) resolve: bool,
+    /// A choice that its people can answer with; give it 2 to 9 times
+    #[arg(long = "choice", value_name = "TEXT")]
+    pub(crate) choices: Vec<String>,
+    /// Which choices, by their numbers, take responsibility [default: 1]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "choices")]
+    pub(crate) acknowledges: Vec<u8>,
     /// Wait until it is sent to everybody, or acknowledged
     #[arg(long, value_enum, conflicts_with = "resolve", value_name = "FOR")]
     pub(crate) wait: Option<WaitFor>,
@@ -379,6 +402,21 @@ pub(crate) struct Ack {
     pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) sure: Sure,
+}
+
+/// `answer`.
+#[derive(Debug, Args)]
+pub(crate) struct AnswerWith {
+    /// Id or code
+    pub(crate) alert: String,
+    /// The number of the choice, from 1, as the message and `steadfast alert` list them
+    pub(crate) choice: u8,
+    /// In whose name [default: an operator's]
+    #[arg(long = "as", value_name = "RECIPIENT")]
+    pub(crate) recipient: Option<String>,
+    /// A comment with it
+    #[arg(short = 'm', long = "message", value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
 }
 
 /// `comment`.
@@ -498,7 +536,25 @@ pub(crate) enum TemplateAction {
         /// Try this text as its body instead; `-` is standard input
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         body: Option<PathBuf>,
+        /// As a message of this channel; for `sms` it says how it is encoded, and in how many parts it goes
+        #[arg(long, value_name = "CHANNEL")]
+        channel: Option<String>,
+        /// In this language
+        #[arg(long, value_name = "LANGUAGE")]
+        language: Option<String>,
+        /// Show this one [default: an example]
+        #[arg(long, value_enum)]
+        sample: Option<Sample>,
     },
+}
+
+/// An alert that a template is tried on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sample {
+    /// One in which everything is said
+    Longest,
+    /// One in which as little as possible is
+    Shortest,
 }
 
 /// `token`.

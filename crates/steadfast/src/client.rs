@@ -39,6 +39,8 @@ pub(crate) struct Client {
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
     method: Method,
+    /// What stands before the path.
+    below: &'static [&'static str],
     path: Vec<String>,
     pairs: Vec<(&'static str, String)>,
     body: Option<(&'static str, String)>,
@@ -91,7 +93,15 @@ impl Ask {
         // Reading, putting and deleting twice is the same as once (RFC 9110 §9.2.2).
         let twice = method != Method::POST;
         let path = path.iter().map(|&part| part.to_owned()).collect();
-        Self { method, path, pairs: Vec::new(), body: None, headers: Vec::new(), twice }
+        Self {
+            method,
+            below: &["api", "v1"],
+            path,
+            pairs: Vec::new(),
+            body: None,
+            headers: Vec::new(),
+            twice,
+        }
     }
 
     /// Reads what is at `/api/v1/` and the path.
@@ -102,6 +112,11 @@ impl Ask {
     /// Has something done.
     pub(crate) fn post(path: &[&str], body: &serde_json::Value) -> Self {
         Self::new(Method::POST, path).body("application/json", body.to_string())
+    }
+
+    /// Says that a monitor lives, or what became of it, at `/ping/` and the path.
+    pub(crate) fn ping(path: &[&str]) -> Self {
+        Self { below: &["ping"], ..Self::new(Method::POST, path) }.repeatable()
     }
 
     /// Puts something in its place.
@@ -289,7 +304,7 @@ impl Client {
     fn request(&self, host: &Url, ask: &Ask) -> RequestBuilder {
         let mut url = host.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(&ask.path);
+            segments.pop_if_empty().extend(ask.below).extend(&ask.path);
         }
         if !ask.pairs.is_empty() {
             url.query_pairs_mut().extend_pairs(&ask.pairs);

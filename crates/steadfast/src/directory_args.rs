@@ -16,6 +16,8 @@ pub(crate) enum Section {
     Groups,
     /// Who is on call.
     Schedules,
+    /// What has to be heard of again and again.
+    Monitors,
     /// Holidays, quiet hours.
     Calendars,
     /// How alerts escalate.
@@ -41,6 +43,7 @@ impl Section {
             Self::Recipients => "recipients",
             Self::Groups => "groups",
             Self::Schedules => "schedules",
+            Self::Monitors => "monitors",
             Self::Calendars => "calendars",
             Self::Policies => "policies",
             Self::Templates => "templates",
@@ -58,6 +61,7 @@ impl Section {
             Self::Recipients => &["title", "department", "policy", "addresses"],
             Self::Groups => &["title", "department", "policy", "members"],
             Self::Schedules => &["zone", "layers", "overrides"],
+            Self::Monitors => &["every", "grace", "severity", "to", "policy"],
             Self::Calendars => &["zone", "dates", "windows", "except"],
             Self::Policies => &["mode", "steps", "repeat"],
             Self::Templates => &["channel", "language", "default", "subject"],

@@ -34,6 +34,7 @@ pub(crate) struct Alert {
     pub(crate) escalates: bool,
     pub(crate) system: bool,
     pub(crate) late: bool,
+    pub(crate) answers: Option<Answers>,
     pub(crate) comments: Vec<Deed>,
     pub(crate) steps: Vec<Step>,
 }
@@ -65,6 +66,35 @@ pub(crate) struct Progress {
     pub(crate) failed: u64,
     pub(crate) waiting: u64,
     pub(crate) total: u64,
+}
+
+/// What was answered, where the alert offers choices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Answers {
+    pub(crate) choices: Vec<Tally>,
+    pub(crate) unanswered: u64,
+    pub(crate) unanswered_by: Vec<String>,
+}
+
+/// A choice, and who took it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tally {
+    pub(crate) number: u64,
+    pub(crate) text: String,
+    pub(crate) acknowledges: bool,
+    pub(crate) count: usize,
+    pub(crate) answers: Vec<Given>,
+}
+
+/// Somebody's last answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Given {
+    pub(crate) recipient: Option<String>,
+    pub(crate) by: String,
+    pub(crate) comment: Option<String>,
 }
 
 /// What comes next.

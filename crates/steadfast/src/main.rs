@@ -16,6 +16,8 @@ mod directory_args;
 mod exit;
 mod forms;
 mod ledger_commands;
+mod monitor_args;
+mod monitors;
 mod node_commands;
 mod orders;
 mod output;
@@ -77,6 +79,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         Command::Alerts(args) => node.asked(async |client| alerts::list(client, out, args).await),
         Command::Alert(args) => node.asked(async |client| alerts::show(client, out, args).await),
         Command::Ack(args) => node.asked(async |client| orders::acknowledge(client, out, args).await),
+        Command::Answer(args) => node.asked(async |client| orders::answer(client, out, args).await),
         Command::Comment(args) => node.asked(async |client| orders::comment(client, out, args).await),
         Command::Close(args) => node.asked(async |client| orders::close(client, out, args).await),
         Command::EscalateNow(args) => node.asked(async |client| orders::escalate(client, out, args).await),
@@ -94,6 +97,14 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
             node.asked(async |client| schedules::schedule(client, out, action).await)
         }
         Command::Schedules(action) => node.section(out, Section::Schedules, action),
+        Command::Ping(args) => node.asked(async |client| monitors::ping(client, out, args).await),
+        Command::Monitors(SectionAction::List) => {
+            node.asked(async |client| monitors::list(client, out).await)
+        }
+        Command::Monitors(action) => node.section(out, Section::Monitors, action),
+        Command::Heartbeat(action) => {
+            node.asked(async |client| monitors::heartbeat(client, out, action).await)
+        }
         Command::Calendars(action) => node.section(out, Section::Calendars, action),
         Command::Policies(action) => node.section(out, Section::Policies, action),
         Command::Templates(action) => node.section(out, Section::Templates, action),

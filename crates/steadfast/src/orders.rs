@@ -2,7 +2,7 @@
 //!
 //! Separate from `alerts`, which only looks. Each order answers with the alerts it met.
 
-use crate::args::{Ack, Close, Comment, EscalateNow, Pause, Pending, Resume, Sure};
+use crate::args::{Ack, AnswerWith, Close, Comment, EscalateNow, Pause, Pending, Resume, Sure};
 use crate::client::{Answer, Ask, Client};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::forms::{AlertPage, Met};
@@ -23,6 +23,16 @@ pub(crate) async fn acknowledge(client: &Client, out: &mut Output, args: &Ack) -
         ask = ask.repeatable();
     }
     met(out, &client.ask(ask).await?, "acknowledged")
+}
+
+/// `answer`.
+pub(crate) async fn answer(client: &Client, out: &mut Output, args: &AnswerWith) -> Outcome {
+    let mut body = json!({ "choice": args.choice });
+    put(&mut body, "recipient", args.recipient.as_deref());
+    put(&mut body, "comment", args.comment.as_deref());
+    let ask = Ask::post(&["alerts", &args.alert, "answer"], &body);
+    let ask = if args.comment.is_none() { ask.repeatable() } else { ask };
+    met(out, &client.ask(ask).await?, "answered")
 }
 
 /// `comment`.

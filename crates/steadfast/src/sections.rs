@@ -3,12 +3,12 @@
 //! Separate from `directory`, which handles the whole document. What a field may be is known by the node
 //! alone; here an entry is a table whose fields are set, removed, added to and taken from.
 
-use crate::args::TemplateAction;
+use crate::args::{Sample, TemplateAction};
 use crate::client::{Ask, Client};
 use crate::directory::read_file;
 use crate::directory_args::{Section, SectionAction};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Cell, Output, harmless, plain};
+use crate::output::{Cell, Output, count, harmless, plain};
 use reqwest::header::IF_MATCH;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -183,19 +183,47 @@ fn value(text: &str) -> Value {
 
 /// `template …`.
 pub(crate) async fn template(client: &Client, out: &mut Output, action: &TemplateAction) -> Outcome {
-    let TemplateAction::Preview { name, body } = action;
+    let TemplateAction::Preview { name, body, channel, language, sample } = action;
     let mut template: Value = client.ask(Ask::get(&["directory", "templates", name])).await?.read()?;
     if let Some(file) = body {
         template["body"] = json!(read_file(file)?);
     }
+    for (key, value) in [("channel", channel), ("language", language)] {
+        if let Some(value) = value {
+            template[key] = json!(value);
+        }
+    }
     let ask = Ask::post(&["templates", "preview"], &json!({ "template": template })).repeatable();
     let answer = client.ask(ask).await?;
     out.answer(&answer.body, || {
-        let rendered: Value = answer.read()?;
-        let text = |key: &str| rendered[key].as_str().map(harmless);
+        let made: Value = answer.read()?;
+        let shown = match sample {
+            None => &made,
+            Some(Sample::Longest) => &made["longest"],
+            Some(Sample::Shortest) => &made["shortest"],
+        };
+        let text = |key: &str| shown[key].as_str().map(harmless);
         let subject = text("subject").map_or_else(String::new, |subject| format!("Subject: {subject}\n\n"));
-        Ok(subject + &text("body").unwrap_or_default())
+        let message = subject + text("body").unwrap_or_default().trim_end();
+        let sizes = [("this", shown), ("longest", &made["longest"]), ("shortest", &made["shortest"])];
+        let sizes: String = sizes.iter().map(|(which, made)| format!("\n{which}: {}", size(made))).collect();
+        Ok(format!("{message}\n{sizes}"))
     })
+}
+
+/// How long a message is, and what it costs where that is by the part.
+fn size(made: &Value) -> String {
+    let size = &made["size"];
+    let number = |value: &Value| usize::try_from(value.as_u64().unwrap_or(0)).unwrap_or(usize::MAX);
+    let characters = count(number(&size["characters"]), "character");
+    let sms = &size["sms"];
+    let Some(encoding) = sms["encoding"].as_str() else { return characters };
+    let lacking = sms["because_of"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let lacking: Vec<String> = lacking.map(|c| format!("{:?}", harmless(c))).collect();
+    let because =
+        if lacking.is_empty() { String::new() } else { format!(" because of {}", lacking.join(" ")) };
+    let parts = count(number(&sms["parts"]), "part");
+    format!("{characters}, {encoding}{because}, {} units, {parts}", number(&sms["units"]))
 }
 
 #[cfg(test)]

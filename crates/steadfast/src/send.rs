@@ -66,10 +66,31 @@ fn notice(args: &Send, stdin: impl FnOnce() -> std::io::Result<String>) -> Outco
     if let Some(key) = &args.dedup {
         put("dedup_key", json!(key));
     }
+    if !args.choices.is_empty() {
+        put("choices", choices(args)?);
+    }
     if args.resolve {
         put("status", json!("resolved"));
     }
     Ok(Value::Object(notice))
+}
+
+/// The choices, with those that take responsibility where that was said.
+fn choices(args: &Send) -> Outcome<Value> {
+    let count = args.choices.len();
+    if let Some(number) =
+        args.acknowledges.iter().find(|number| !(1..=count).contains(&usize::from(**number)))
+    {
+        let text = format!("--acknowledges {number}: there are choices 1 to {count}");
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    let one = |(number, text): (u8, &String)| {
+        if args.acknowledges.is_empty() {
+            return json!({ "text": text });
+        }
+        json!({ "text": text, "acknowledges": args.acknowledges.contains(&number) })
+    };
+    Ok((1..).zip(&args.choices).map(one).collect())
 }
 
 /// Summary and details; from standard input the first line is the summary and the rest details.
@@ -259,6 +280,16 @@ mod tests {
             &["-m", "x", "--label", "host=a=b", "--dedup", "k", "--resolve"],
             "",
             json!({ "summary": "x", "labels": { "host": "a=b" }, "dedup_key": "k", "status": "resolved" }),
+        );
+        check(
+            &["-m", "x", "--choice", "yes", "--choice", "no"],
+            "",
+            json!({ "summary": "x", "choices": [{ "text": "yes" }, { "text": "no" }] }),
+        );
+        check(
+            &["-m", "x", "--choice", "yes", "--choice", "no", "--acknowledges", "2"],
+            "",
+            json!({ "summary": "x", "choices": [{ "text": "yes", "acknowledges": false }, { "text": "no", "acknowledges": true }] }),
         );
         check(
             &["-m", "-"],

@@ -110,6 +110,7 @@ async fn one(
         content: posted.content,
         to: Vec::new(),
         policy: None,
+        choices: Vec::new(),
         civil: shared.api.services.civil(&settings.time_zone),
     });
     match shared.api.calls.put(move |ticket| Input::Notice { ticket, notice }).await? {

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test, as tests do")]
 
 mod access;
+mod answers;
 mod cluster;
 mod directory;
+mod monitors;
 mod node;
 mod notices;
 mod orders;

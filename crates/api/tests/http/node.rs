@@ -2,7 +2,7 @@
 
 use api::{
     Admitted, Api, Backup, Call, Calls, CertificateView, Changes, Invited, LinkKey, LinkView, Listeners,
-    NodeInfo, PeerServices, Rendered, Services, Welcome,
+    NodeInfo, PeerServices, Rendered, Sampled, Services, Welcome,
 };
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use base::{AlertId, Mono, Name, NodeId, Now, Wall};
 use dispatch::directory::{Address, Civil, Directory};
 use dispatch::input::{Effect, Input, Order, Past, ProviderSpec};
-use dispatch::record::{Actor, Content, Entry};
+use dispatch::record::{Actor, Entry};
 use dispatch::state::State;
 use dispatch::{Answer, Dispatch, Identity, Settings, Ticket};
 use futures_util::future::BoxFuture;
@@ -112,6 +112,10 @@ impl PeerServices for Lent {
 }
 
 impl Services for Lent {
+    fn disk(&self) -> Option<(u64, u64)> {
+        None
+    }
+
     fn civil(&self, _: &str) -> Civil {
         Civil::default()
     }
@@ -125,8 +129,13 @@ impl Services for Lent {
     fn check(&self, document: &Document) -> Result<Directory, Vec<Problem>> {
         document.resolve(&Rules::any())
     }
-    fn preview(&self, template: &form::Template, sample: &Content) -> Result<Rendered, Vec<Problem>> {
-        let body = template.body.replace("{{ summary }}", &sample.summary);
+    fn preview(&self, template: &form::Template, sample: Sampled<'_>) -> Result<Rendered, Vec<Problem>> {
+        let summary = match sample {
+            Sampled::Said(content) => &*content.summary,
+            Sampled::Longest => "a long summary – of it all",
+            Sampled::Shortest => "x",
+        };
+        let body = template.body.replace("{{ summary }}", summary);
         Ok(Rendered { subject: template.subject.clone(), body })
     }
     fn probe(&self, provider: &Name) -> BoxFuture<'static, Result<String, String>> {

@@ -3,10 +3,10 @@
 use base::time::parse_duration;
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{
-    Address, Bundle, Civil, Directory, Filter, Flapping, Group, Inhibition, ListedAddress, Maintenance, Mode,
-    Policy, Recipient, Repeat, Route, Schedule, Severity, Step, Target, Unsent,
+    Address, Bundle, Civil, Daily, Directory, Filter, Flapping, Group, Inhibition, ListedAddress, Maintenance,
+    Mode, Monitor, Policy, Recipient, Repeat, Route, Schedule, Severity, Step, Target, Unsent,
 };
-use dispatch::record::{Code, Content, Origin, Outcome, Shift, Then};
+use dispatch::record::{Choice, Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};
 use matcher::Matchers;
 use std::time::Duration;
@@ -162,6 +162,33 @@ fn step(after: &str, rest: &[&str]) -> Said<Step> {
     Ok(step)
 }
 
+/// `monitor backup every 5m grace 1m to anna severity critical label a=b`.
+pub(crate) fn monitor(words: &[&str]) -> Said<(Name, Monitor)> {
+    let (who, rest) = words.split_first().ok_or("which monitor?")?;
+    let mut monitor = Monitor {
+        every: Duration::from_secs(300),
+        grace: Duration::from_secs(60),
+        severity: Severity::High,
+        summary: None,
+        labels: std::collections::BTreeMap::new(),
+        to: Vec::new(),
+        policy: None,
+    };
+    for pair in rest.chunks(2) {
+        let [key, value] = pair else { return Err("a monitor's clauses come in pairs".into()) };
+        match *key {
+            "every" => monitor.every = duration(Some(value))?,
+            "grace" => monitor.grace = duration(Some(value))?,
+            "severity" => monitor.severity = severity(value)?,
+            "summary" => monitor.summary = Some(value.trim_start_matches('"').into()),
+            "to" => monitor.to = targets(value)?,
+            "policy" => monitor.policy = Some(name(value)?),
+            other => return Err(format!("a monitor has no {other}")),
+        }
+    }
+    Ok((name(who)?, monitor))
+}
+
 /// `route pumps to pumps source scada severity high matching site=north also bundle 3/1m policy standard ttl 1h`.
 pub(crate) fn route(words: &[&str]) -> Said<Route> {
     let (who, rest) = words.split_first().ok_or("which route?")?;
@@ -305,6 +332,7 @@ pub(crate) fn notice(words: &[&str]) -> Said<Notice> {
         content,
         to: Vec::new(),
         policy: None,
+        choices: Vec::new(),
         civil: Civil::default(),
     };
     let mut rest = rest.iter();
@@ -335,6 +363,12 @@ fn clause_of_notice(notice: &mut Notice, key: &str, value: &str) -> Said<()> {
             let (annotations, generator) = (std::collections::BTreeMap::new(), "".into());
             let origin = Origin { annotations, generator, starts: base::Wall(0) };
             notice.content.origin = Some(std::sync::Arc::new(origin));
+        }
+        // The first takes responsibility; so does one that ends in an exclamation mark.
+        "choice" => {
+            let text = value.trim_end_matches('!');
+            let acknowledges = notice.choices.is_empty() || text != value;
+            notice.choices.push(Choice { text: text.into(), acknowledges });
         }
         "label" => {
             let (label, text) = value.split_once('=').ok_or("write: label NAME=VALUE")?;
@@ -385,6 +419,13 @@ pub(crate) fn directory(book: &mut Directory, line: &str, words: &[&str]) -> Sai
         }
         ["operators", rest @ ..] => {
             book.settings.operators = rest.iter().map(|word| target(word)).collect::<Said<_>>()?;
+        }
+        ["monitor", rest @ ..] => {
+            let (name, entry) = monitor(rest)?;
+            book.monitors.insert(name, entry);
+        }
+        ["heartbeat", "to", to] => {
+            book.settings.heartbeat = Some(Daily { minute: 480, to: targets(to)?, days: 0b111_1111 });
         }
         ["ttl", life] => book.settings.ttl = [duration(Some(life))?; 4],
         _ => return Ok(false),

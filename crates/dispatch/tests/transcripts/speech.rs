@@ -2,7 +2,9 @@
 
 use base::time::Human;
 use base::{AlertId, Name};
-use dispatch::record::{Actor, Code, Entry, Fired, Outcome, Purpose, Record, Send, Shift, StepKey, Withheld};
+use dispatch::record::{
+    Actor, Code, Comment, Entry, Fired, Outcome, Purpose, Record, Send, Shift, StepKey, Withheld,
+};
 use dispatch::state::State;
 use dispatch::{Answer, Delivery, Refusal, Taken};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +50,12 @@ pub(crate) fn record(codes: &CodesKnown, state: &State, entry: &Entry, held: boo
         Record::Ack { alert, ack } => {
             let who = ack.recipient.as_ref().map_or("an operator for everybody", Name::as_str);
             let words = ack.comment.as_ref().map_or_else(String::new, |text| format!(": \"{text}\""));
-            format!("{} acknowledged by {who}{words}", of(alert))
+            let chosen = ack.chosen.as_ref().map_or_else(String::new, |it| format!(", answering {it}"));
+            format!("{} acknowledged by {who}{chosen}{words}", of(alert))
+        }
+        Record::Comment { alert, comment: Comment { by, answer: Some(answer), .. } } => {
+            let words = answer.comment.as_ref().map_or_else(String::new, |text| format!(": \"{text}\""));
+            format!("{} answered by {}: {}{words}", of(alert), who(by), answer.chosen)
         }
         Record::Comment { alert, comment } => {
             format!("{} comment by {}: \"{}\"", of(alert), who(&comment.by), comment.text)
@@ -207,8 +214,35 @@ fn refused(refusal: &Refusal) -> String {
         Refusal::NotOpen { .. } => "that alert is not open".into(),
         Refusal::UnknownCode { code } => format!("code {code} is unknown here"),
         Refusal::NoFurtherStep => "there is no further step".into(),
+        Refusal::NoChoice { code, number, .. } => format!("{code} offers no choice {number}"),
         Refusal::TooManyComments => "it has its full number of comments".into(),
+        Refusal::UnknownMonitor { name } => format!("no monitor is called {name}"),
+        Refusal::NoHeartbeat => "nobody is to get a heartbeat".into(),
         Refusal::NotPaused => "nothing is paused".into(),
         Refusal::Stale { version } => format!("the directory is at version {version}"),
     }
+}
+
+/// Who answered what.
+pub(crate) fn tally(core: &dispatch::Dispatch, code: Code) -> Vec<String> {
+    let open = core.by_code(code).and_then(|alert| core.state().open.get(&alert));
+    let answers = open.into_iter().flat_map(|open| &open.facts.answers);
+    let line = |(who, answered): (&Option<Name>, &dispatch::state::Answered)| {
+        let who = who.as_ref().map_or("operator", Name::as_str);
+        let said = answered.comment.as_ref().map_or_else(String::new, |text| format!(" \"{text}\""));
+        format!("{who}: {}{said}", answered.chosen)
+    };
+    answers.map(line).collect()
+}
+
+/// How every monitor is.
+pub(crate) fn monitors(core: &dispatch::Dispatch, now: base::Now) -> Vec<String> {
+    let line = |view: dispatch::MonitorView| {
+        let heard =
+            view.heard.map_or_else(|| "never heard".into(), |ago| format!("heard {} ago", Human(ago)));
+        let why = view.why.map_or_else(String::new, |why| format!(": {why}"));
+        let alert = view.alert.map_or_else(String::new, |code| format!(", {code}"));
+        format!("{} is {}{why}, {heard}, due in {}{alert}", view.name, view.pulse.word(), Human(view.due))
+    };
+    core.monitors(now).into_iter().map(line).collect()
 }

@@ -5,7 +5,7 @@ use crate::speech::{self, CodesKnown};
 use base::time::Human;
 use base::{AlertId, BootId, LogId, Mono, Name, NodeId, Now, RecordId, Wall};
 use dispatch::directory::Directory;
-use dispatch::input::Acknowledge;
+use dispatch::input::{Acknowledge, Beat, Choose, Ping};
 use dispatch::record::{Actor, Concluded, Entry, Outcome, Record, Silence, Via};
 use dispatch::state::State;
 use dispatch::{
@@ -91,7 +91,7 @@ impl World {
 
     /// A line tells of something that happens, rather than how things are.
     pub(crate) fn happens(line: &str) -> bool {
-        const SETTINGS: [&str; 11] = [
+        const SETTINGS: [&str; 13] = [
             "recipient",
             "group",
             "schedule",
@@ -103,10 +103,13 @@ impl World {
             "maintenance",
             "operators",
             "ttl",
+            "monitor",
+            "heartbeat",
         ];
         let words = notation::words(line);
         let first = words.first().map_or("", String::as_str);
-        let answers = words.get(1).is_some_and(|word| word == "answers");
+        let answers =
+            words.get(1).is_some_and(|word| word == "answers") && !words.iter().any(|it| it == "with");
         !SETTINGS.contains(&first) && first != "provider" && !answers
     }
 
@@ -197,6 +200,18 @@ impl World {
                 let count = self.core.as_ref().map_or(0, |core| core.state().silences.len());
                 self.say(format!("{count} silence(s) are known"));
             }
+            ["ping", monitor, rest @ ..] => {
+                let ping = match rest {
+                    ["fails", why] => Ping::Failed { why: why.trim_start_matches('"').into() },
+                    _ => Ping::Well,
+                };
+                self.order("pinger", Order::Ping { monitor: notation::name(monitor)?, ping });
+            }
+            ["beat", day, words] => {
+                let day = (*day != "now").then(|| Arc::from(*day));
+                let (summary, details) = (words.trim_start_matches('"').into(), "".into());
+                self.order("steadfast", Order::Beat(Beat { day, summary, details }));
+            }
             ["operator", "ends", "silence"] => {
                 let newest =
                     self.core.as_ref().and_then(|core| core.state().silences.keys().next_back().copied());
@@ -204,7 +219,7 @@ impl World {
                 self.order("operator", Order::Unsilence { silence });
             }
             ["show", rest @ ..] => self.show(rest)?,
-            [provider, "answers", rest @ ..] => self.answers(provider, rest)?,
+            [provider, "answers", rest @ ..] if !rest.contains(&"with") => self.answers(provider, rest)?,
             [provider, "finishes", rest @ ..] => self.finishes(provider, rest)?,
             [who, rest @ ..] => self.person(who, rest)?,
             [] => (),
@@ -253,6 +268,9 @@ impl World {
             rest => (rest, None),
         };
         let recipient = if who == "operator" { None } else { Some(notation::name(who)?) };
+        if *verb == "answers" {
+            return self.choose(who, rest, text);
+        }
         let which = which(rest)?;
         let order = match *verb {
             "acknowledges" => Order::Acknowledge(Acknowledge { which, recipient, comment: text }),
@@ -265,6 +283,15 @@ impl World {
             other => return Err(format!("nobody {other}")),
         };
         self.order(who, order);
+        Ok(())
+    }
+
+    /// `anna answers A1 with 2 "abroad"`.
+    fn choose(&mut self, who: &str, words: &[&str], comment: Option<Arc<str>>) -> Said<()> {
+        let [codes @ .., "with", number] = words else { return Err("answers what with what?".into()) };
+        let number = number.parse().map_err(|error| format!("{number}: {error}"))?;
+        let recipient = if who == "operator" { None } else { Some(notation::name(who)?) };
+        self.order(who, Order::Choose(Choose { which: which(codes)?, number, recipient, comment }));
         Ok(())
     }
 
@@ -332,6 +359,8 @@ impl World {
                 let (name, health, sent, waiting) = (&view.name, view.health, view.sent_today, view.waiting);
                 format!("{name} is {health}{why}; {sent}{quota} sent today; {waiting} alert(s) wait")
             })),
+            ["monitors"] => lines.extend(speech::monitors(core, now)),
+            ["answers", code] => lines.extend(speech::tally(core, notation::code(code)?)),
             codes => {
                 for code in codes {
                     lines.push(

@@ -143,6 +143,7 @@ pub(crate) fn alert(number: u32) -> Alert {
         on_call: BTreeSet::new(),
         withheld: BTreeSet::new(),
         flapping: None,
+        choices: Vec::new(),
     }
 }
 

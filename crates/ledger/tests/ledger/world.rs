@@ -167,11 +167,11 @@ impl World {
             0 | 1 => self.intend(at, alert),
             2..=4 => self.conclude(at),
             5 => {
-                let ack = Acknowledgement { at: now, recipient: None, by, comment: None };
+                let ack = Acknowledgement { at: now, recipient: None, by, comment: None, chosen: None };
                 self.write(at, Record::Ack { alert, ack });
             }
             6 => {
-                let comment = Comment { at: now, by, text: "on my way".into() };
+                let comment = Comment { at: now, by, text: "on my way".into(), answer: None };
                 self.write(at, Record::Comment { alert, comment });
             }
             7 => {

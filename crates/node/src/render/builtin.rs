@@ -19,7 +19,9 @@ Severity: {{ severity }}
 Source: {{ source }}
 Time: {{ time }}
 {% for name, value in labels|items %}{{ name }}: {{ value }}
-{% endfor %}{% if late %}This message comes {{ late }} late.
+{% endfor %}{% if choices %}
+Answers: {{ choices }}
+{% endif %}{% if late %}This message comes {{ late }} late.
 {% endif %}{% if flapping %}Flapping: {{ flapping }}.
 {% endif %}{% if link %}
 To acknowledge, open {{ link }}

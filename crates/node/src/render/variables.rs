@@ -2,7 +2,7 @@
 
 use base::Name;
 use dispatch::directory::{Mode, Policy, Severity};
-use dispatch::record::{Cause, Code, Content, Flapping, Purpose, StepKey, Why};
+use dispatch::record::{Cause, Choice, Code, Content, Flapping, Purpose, StepKey, Why};
 use std::time::Duration;
 
 /// A variable of templates.
@@ -24,6 +24,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("labels", "The alert's labels by name, as in {{ labels.site }}.", "{\"site\": \"north\"}"),
     variable("code", "What to reply with to acknowledge, where the policy takes replies.", "A123"),
     variable("link", "Where to acknowledge, where the policy gives links.", "https://alerts.x.test/a/Zm9v"),
+    variable(
+        "choices",
+        "What can be answered, where the alert offers choices.",
+        "1 = coming, 2 = cannot come",
+    ),
     variable("source", "Who sent the alert.", "scada"),
     variable("recipient", "The name of who gets this message.", "anna"),
     variable("title", "The same, as people read it.", "Anna Berg"),
@@ -69,6 +74,8 @@ pub struct RenderInput<'a> {
     pub code: Code,
     /// Where to acknowledge.
     pub link: Option<&'a str>,
+    /// What can be answered.
+    pub choices: &'a [Choice],
     /// Who sent the alert.
     pub source: &'a Name,
     /// Whom the message is for.
@@ -98,6 +105,12 @@ pub(crate) fn repeat_text(cause: Cause) -> &'static str {
         Cause::Takeover => "another node was to send this and is silent, so nobody knows whether it arrived",
         Cause::Unknown => "the provider did not say whether an earlier try arrived",
     }
+}
+
+/// The choices in a line: `1 = coming, 2 = cannot come`.
+fn listed(choices: &[Choice]) -> String {
+    let one = |(number, choice): (usize, &Choice)| format!("{number} = {}", choice.text);
+    (1..).zip(choices).map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// What templates say about an end.
@@ -131,6 +144,7 @@ pub(super) fn values(input: &RenderInput<'_>) -> minijinja::Value {
         ("labels", minijinja::Value::from_pairs(labels)),
         ("code", code.into()),
         ("link", text(link.unwrap_or_default())),
+        ("choices", listed(input.choices).into()),
         ("source", text(input.source.as_str())),
         ("recipient", text(input.recipient.as_str())),
         ("title", text(input.title)),
@@ -151,6 +165,7 @@ pub(super) struct Sample {
     name: Name,
     content: Content,
     policy: Policy,
+    choices: Vec<Choice>,
 }
 
 impl Sample {
@@ -158,6 +173,8 @@ impl Sample {
     pub(super) fn new(full: bool) -> Self {
         let said = |name: &str| VARIABLES.iter().find(|it| it.name == name).map_or("", |it| it.example);
         let labels = [("site".into(), "north".into())];
+        let choice = |text: &str, acknowledges| Choice { text: text.into(), acknowledges };
+        let choices = vec![choice("coming", true), choice("cannot come", false)];
         Self {
             name: Name::new("anna").expect("letters are a name"),
             content: Content {
@@ -168,6 +185,7 @@ impl Sample {
                 origin: None,
             },
             policy: Policy { link: full, reply: full, ..Policy::default() },
+            choices: if full { choices } else { Vec::new() },
         }
     }
 
@@ -194,6 +212,7 @@ impl Sample {
             content: &self.content,
             code: Code { letter: 'A', number: 123 },
             link: Some("https://alerts.x.test/a/Zm9v"),
+            choices: &self.choices,
             source: &self.name,
             recipient: &self.name,
             title: "Anna Berg",

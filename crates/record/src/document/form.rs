@@ -4,6 +4,7 @@
 //! unknown keys and wrong types; everything else is text here and is judged by `resolve`, which can then
 //! name every problem at once instead of the first.
 
+pub use super::monitor_form::{Heartbeat, Monitor};
 pub use schedule::form::{Book, Calendar, Dates, Layer, Schedule};
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub struct Document {
     /// Who is on call, by name.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub schedules: BTreeMap<String, Schedule>,
+    /// What has to be heard of again and again, by name.
+    #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
+    pub monitors: BTreeMap<String, Monitor>,
     /// Holidays, quiet hours and other times that routes refer to, by name.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub calendars: BTreeMap<String, Calendar>,
@@ -81,6 +85,9 @@ pub struct Settings {
     /// What words of sources for severities mean, such as `sev1 = "critical"`. Compared without case; before ours.
     #[serde(default, deserialize_with = "unique", skip_serializing_if = "BTreeMap::is_empty")]
     pub severities: BTreeMap<String, String>,
+    /// A message each day that says that all is well, or what is not; none is sent if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<Heartbeat>,
 }
 
 /// Times to live by severity. An alert found older than this with nobody told ends as expired.

@@ -6,6 +6,7 @@
 mod filters;
 mod groups;
 mod hush;
+mod monitors;
 mod people;
 mod policies;
 mod routes;
@@ -24,6 +25,8 @@ use std::time::Duration;
 
 /// Characters of a title. A longer one is refused: it stands in headers and subject lines.
 pub const TITLE_CHARS_MAX: usize = 200;
+/// How much later than its time a monitor may be heard, if the document does not say.
+pub(super) use monitors::GRACE;
 
 /// A channel that addresses may name.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +71,7 @@ impl Document {
             recipients: check.recipients(),
             groups: check.table("groups", &self.groups, Check::group),
             schedules: check.table("schedules", &self.schedules, Check::schedule),
+            monitors: check.monitors(),
             calendars: check.table("calendars", &self.calendars, Check::calendar),
             policies: check.table("policies", &self.policies, Check::policy),
             templates: check.templates(),
@@ -175,6 +179,7 @@ impl<'a> Check<'a> {
         for (slot, (key, text)) in times.iter_mut().zip(words) {
             *slot = self.duration_or(&table.key(key), text.as_deref(), *slot);
         }
+        let heartbeat = form.heartbeat.as_ref().map(|form| self.heartbeat(&top.key("heartbeat"), form));
         Settings {
             time_zone: zone,
             operators: self.targets(&top.key("operators"), &form.operators),
@@ -185,6 +190,7 @@ impl<'a> Check<'a> {
                 usual.resolve_timeout,
             ),
             severities: self.severities(&top.key("severities"), &form.severities),
+            heartbeat,
         }
     }
 

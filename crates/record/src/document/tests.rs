@@ -622,20 +622,54 @@ fn on_call(label: &str) -> (book::Schedule, book::Calendar) {
     (schedule, book::Calendar { rules: schedules::rules(&form) })
 }
 
+fn monitor() -> impl Strategy<Value = book::Monitor> {
+    let to = proptest::collection::vec(target(), 0..3);
+    let times =
+        (1000u64..400_000_000, span()).prop_map(|(every, grace)| (Duration::from_millis(every), grace));
+    let severity = proptest::sample::select(book::Severity::ALL.to_vec());
+    (times, severity, proptest::option::of(Just(Arc::from("Backup \"overdue\""))), to).prop_map(
+        |((every, grace), severity, summary, to)| book::Monitor {
+            every,
+            grace,
+            severity,
+            summary,
+            labels: BTreeMap::from([("site".into(), "north = 1".into())]),
+            to,
+            policy: None,
+        },
+    )
+}
+
+fn daily() -> impl Strategy<Value = Option<book::Daily>> {
+    let to = proptest::collection::vec(target(), 1..3);
+    proptest::option::of((0u16..1440, to, 1u8..128).prop_map(|(minute, to, days)| book::Daily {
+        minute,
+        to,
+        days,
+    }))
+}
+
 fn directory() -> impl Strategy<Value = book::Directory> {
     let people = (recipient(), recipient(), text());
     let routes = proptest::collection::vec(route(), 0..3);
-    let settings =
-        (text(), proptest::collection::vec(target(), 0..3), [span(), span(), span(), span()], span())
-            .prop_map(|(time_zone, operators, ttl, resolve_timeout)| book::Settings {
-                time_zone,
-                operators,
-                ttl,
-                resolve_timeout,
-                severities: severities(),
-            });
+    let settings = (
+        text(),
+        proptest::collection::vec(target(), 0..3),
+        [span(), span(), span(), span()],
+        span(),
+        daily(),
+    )
+        .prop_map(|(time_zone, operators, ttl, resolve_timeout, heartbeat)| book::Settings {
+            time_zone,
+            operators,
+            ttl,
+            resolve_timeout,
+            severities: severities(),
+            heartbeat,
+        });
     let settings = prop_oneof![Just(book::Settings::default()), settings];
-    (people, policy(), template(), (routes, filter()), access(), settings, names(&["anna", "7"])).prop_map(
+    let members = names(&["anna", "7"]);
+    (people, policy(), template(), (routes, filter()), access(), settings, (members, monitor())).prop_map(
         |(
             (anna, number, title),
             policy,
@@ -643,7 +677,7 @@ fn directory() -> impl Strategy<Value = book::Directory> {
             (mut routes, filter),
             (token, user),
             settings,
-            members,
+            (members, monitor),
         )| {
             for (at, route) in routes.iter_mut().enumerate() {
                 route.name = name(&format!("route-{at}"));
@@ -662,6 +696,7 @@ fn directory() -> impl Strategy<Value = book::Directory> {
                 recipients: BTreeMap::from([(name("anna"), anna), (name("7"), number)]),
                 groups: BTreeMap::from([(name("pümpe.1"), group)]),
                 schedules: BTreeMap::from([(name("nights"), schedule)]),
+                monitors: BTreeMap::from([(name("backup"), monitor)]),
                 calendars: BTreeMap::from([(name("holidays"), calendar)]),
                 policies: BTreeMap::from([(name("night.shift"), policy)]),
                 templates: BTreeMap::from([(name("mail-short"), template)]),

@@ -2,6 +2,7 @@
 
 use super::form;
 use super::moment;
+use super::resolve::GRACE;
 use super::schedules;
 use base::time::Human;
 use base::{Name, Wall};
@@ -26,6 +27,7 @@ impl From<&book::Directory> for form::Document {
             recipients: table(&directory.recipients, recipient),
             groups: table(&directory.groups, group),
             schedules: table(&directory.schedules, |it| schedules::form(&it.rules)),
+            monitors: table(&directory.monitors, monitor),
             calendars: table(&directory.calendars, |it| schedules::form(&it.rules)),
             policies: table(&directory.policies, policy),
             templates: table(&directory.templates, template),
@@ -53,6 +55,7 @@ fn settings(settings: &book::Settings) -> form::Settings {
         }),
         resolve_timeout: differing(settings.resolve_timeout, book::Settings::default().resolve_timeout),
         severities: severities(&settings.severities),
+        heartbeat: settings.heartbeat.as_ref().map(heartbeat),
     }
 }
 
@@ -201,11 +204,33 @@ fn matchers(matchers: &Matchers) -> Vec<String> {
     matchers.iter().map(ToString::to_string).collect()
 }
 
+fn monitor(monitor: &book::Monitor) -> form::Monitor {
+    let text = |(name, value): (&Arc<str>, &Arc<str>)| (name.to_string(), value.to_string());
+    form::Monitor {
+        every: duration(monitor.every),
+        grace: differing(monitor.grace, GRACE),
+        severity: (monitor.severity != book::Severity::High).then(|| monitor.severity.word().to_owned()),
+        summary: monitor.summary.as_deref().map(str::to_owned),
+        labels: monitor.labels.iter().map(text).collect(),
+        to: targets(&monitor.to),
+        policy: name(monitor.policy.as_ref()),
+    }
+}
+
+fn heartbeat(daily: &book::Daily) -> form::Heartbeat {
+    form::Heartbeat { at: moment::write_time(daily.minute), to: targets(&daily.to), days: days(daily.days) }
+}
+
+/// The days of a week; none where all are meant.
+fn days(bits: u8) -> Vec<String> {
+    let on = |day: &usize| bits & (1 << day) != 0;
+    let days = if bits == ALL_DAYS { Vec::new() } else { (0..7).filter(on).collect() };
+    days.into_iter().filter_map(|day| DAYS.get(day)).map(|&day| day.to_owned()).collect()
+}
+
 fn window(window: book::Window) -> form::Window {
-    let on = |day: usize| window.days & (1 << day) != 0;
-    let days = if window.days == ALL_DAYS { Vec::new() } else { (0..7).filter(|day| on(*day)).collect() };
     form::Window {
-        days: days.into_iter().filter_map(|day| DAYS.get(day)).map(|&day| day.to_owned()).collect(),
+        days: days(window.days),
         from: moment::write_time(window.from),
         until: moment::write_time(window.until),
     }

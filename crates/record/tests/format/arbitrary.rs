@@ -6,9 +6,9 @@ use dispatch::directory::{
     Unsent,
 };
 use dispatch::record::{
-    Acknowledgement, Actor, Alert, BoundMember, BoundSchedule, BoundStep, Cause, Claim, Code, Comment,
-    Concluded, Conduct, Content, Duty, End, Entry, Fired, Flapping, Joined, Origin, Outcome, Person, Purpose,
-    Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
+    Acknowledgement, Actor, Alert, Answer, BoundMember, BoundSchedule, BoundStep, Cause, Choice, Chosen,
+    Claim, Code, Comment, Concluded, Conduct, Content, Duty, End, Entry, Fired, Flapping, Joined, Origin,
+    Outcome, Person, Purpose, Reach, Record, Roster, Send, Shift, Silence, StepKey, Then, Via, Why, Withheld,
 };
 use ownership::{Condition, Member, Role};
 use proptest::collection::{btree_map, btree_set, vec};
@@ -93,7 +93,7 @@ fn flapping() -> impl Strategy<Value = Flapping> {
 }
 
 fn alert() -> impl Strategy<Value = Alert> {
-    let told = (shifts(), withheld(), of(flapping()));
+    let told = (shifts(), withheld(), of(flapping()), choices());
     let bound = (name(), digest(), duration(), any::<bool>(), any::<bool>(), told);
     let code = (proptest::char::range('A', 'Z'), any::<u32>());
     (name(), of((text(), digest())), of(digest()), content(), code, bound).prop_map(
@@ -103,7 +103,7 @@ fn alert() -> impl Strategy<Value = Alert> {
             fingerprint,
             content,
             (letter, number),
-            (route, roster, ttl, escalates, system, (on_call, withheld, flapping)),
+            (route, roster, ttl, escalates, system, (on_call, withheld, flapping, choices)),
         )| {
             Alert {
                 source,
@@ -119,6 +119,7 @@ fn alert() -> impl Strategy<Value = Alert> {
                 on_call,
                 withheld,
                 flapping,
+                choices,
             }
         },
     )
@@ -258,13 +259,32 @@ fn concluded() -> impl Strategy<Value = Concluded> {
     })
 }
 
+fn chosen() -> impl Strategy<Value = Chosen> {
+    (any::<u8>(), text()).prop_map(|(number, text)| Chosen { number, text })
+}
+
+fn choices() -> impl Strategy<Value = Vec<Choice>> {
+    vec((text(), any::<bool>()).prop_map(|(text, acknowledges)| Choice { text, acknowledges }), 0..3)
+}
+
 fn about_an_alert() -> impl Strategy<Value = Record> {
     let fired = (wall(), duration(), any::<bool>(), of(actor()), shifts(), withheld()).prop_map(
         |(at, late, empty, by, on_call, withheld)| Fired { at, late, empty, by, on_call, withheld },
     );
-    let ack = (wall(), of(name()), actor(), of(text()))
-        .prop_map(|(at, recipient, by, comment)| Acknowledgement { at, recipient, by, comment });
-    let comment = (wall(), actor(), text()).prop_map(|(at, by, text)| Comment { at, by, text });
+    let ack = (wall(), of(name()), actor(), of(text()), of(chosen())).prop_map(
+        |(at, recipient, by, comment, chosen)| Acknowledgement { at, recipient, by, comment, chosen },
+    );
+    let answer = (of(name()), chosen(), of(text())).prop_map(|(recipient, chosen, comment)| Answer {
+        recipient,
+        chosen,
+        comment,
+    });
+    let comment = (wall(), actor(), text(), of(answer)).prop_map(|(at, by, text, answer)| Comment {
+        at,
+        by,
+        text,
+        answer,
+    });
     let end = (wall(), select(Why::ALL.to_vec()), actor()).prop_map(|(at, why, by)| End { at, why, by });
     prop_oneof![
         (alert_id(), content(), any::<bool>()).prop_map(|(alert, content, silent)| Record::Update {
@@ -358,6 +378,7 @@ pub(crate) fn samples() -> Vec<Entry> {
         .chain(on_call_samples())
         .chain(filter_samples())
         .chain([flapping_sample()])
+        .chain(answer_samples())
         .map(stamp)
         .collect()
 }
@@ -484,7 +505,31 @@ fn sample_alert() -> Alert {
         on_call: BTreeSet::new(),
         withheld: BTreeSet::new(),
         flapping: None,
+        choices: Vec::new(),
     }
+}
+
+/// What records say of answers, where there are any.
+fn answer_samples() -> Vec<Record> {
+    let (alert, at) = (AlertId(id(7)), Wall(1_795_165_209_000));
+    let choice = |text: &str, acknowledges| Choice { text: text.into(), acknowledges };
+    let accepted =
+        Alert { choices: vec![choice("coming", true), choice("cannot come", false)], ..sample_alert() };
+    let chosen = |number, text: &str| Chosen { number, text: text.into() };
+    let (recipient, by) = (Some(named("anna")), anna());
+    let answer = Answer {
+        recipient: recipient.clone(),
+        chosen: chosen(2, "cannot come"),
+        comment: Some("abroad".into()),
+    };
+    let text = "cannot come: abroad".into();
+    let ack =
+        Acknowledgement { at, recipient, by: by.clone(), comment: None, chosen: Some(chosen(1, "coming")) };
+    vec![
+        Record::Accept(Arc::new(accepted)),
+        Record::Comment { alert, comment: Comment { at, by, text, answer: Some(answer) } },
+        Record::Ack { alert, ack },
+    ]
 }
 
 /// What records say of on-call schedules, where there are any.
@@ -578,9 +623,13 @@ fn alert_samples() -> Vec<Record> {
                 recipient: Some(named("anna")),
                 by: anna(),
                 comment: Some("on my way".into()),
+                chosen: None,
             },
         },
-        Record::Comment { alert, comment: Comment { at, by: anna(), text: "it is the valve".into() } },
+        Record::Comment {
+            alert,
+            comment: Comment { at, by: anna(), text: "it is the valve".into(), answer: None },
+        },
         Record::End { alert, end: End { at, why: Why::ByHand, by: anna() } },
         Record::Closed { alert },
         Record::Delegate { alert, channel: named("sms"), epoch: 1, to: id(0).log },

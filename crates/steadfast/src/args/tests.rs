@@ -42,6 +42,8 @@ fn commands_are_understood() {
         "alert A1 --notifications",
         "ack A1 A2,A3 --as anna -m x",
         "ack --all --yes",
+        "send -m x --choice a --choice b --acknowledges 1,2",
+        "answer A1 2 --as anna -m x",
         "comment A1 -m x",
         "close A1 A2",
         "escalate-now A1",
@@ -57,6 +59,7 @@ fn commands_are_understood() {
         "policies set p --file p.toml",
         "routes remove r --yes",
         "template preview t --body x",
+        "template preview t --channel sms --language de --sample longest",
         "token add t --scope send,read --expires 90d",
         "token create",
         "token create --role witness --valid 30m --host https://a",
@@ -106,6 +109,12 @@ fn commands_about_schedules_are_understood() {
         "schedule override remove nights 0 --yes",
         "schedules set nights --file nights.toml",
         "calendars list",
+        "monitors list",
+        "monitors set backup every=5m",
+        "ping backup",
+        "ping backup --status 3 -m x",
+        "ping backup --fail",
+        "heartbeat send",
     ] {
         parsed(line).unwrap_or_else(|kind| panic!("{line}: {kind}"));
     }

@@ -9,7 +9,7 @@ mod judge;
 mod kill;
 mod load;
 mod mail;
-mod nodes;
+pub(crate) mod nodes;
 mod parted;
 mod passive;
 mod rot;

@@ -12,6 +12,7 @@ mod hush;
 mod kill;
 mod mailbox;
 mod mass;
+mod monitors;
 mod on_call;
 mod operator;
 mod prometheus;

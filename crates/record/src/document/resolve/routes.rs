@@ -83,18 +83,28 @@ impl<'a> Check<'a> {
     }
 
     fn window(&mut self, place: &Place<'_>, form: &form::Window) -> Window {
-        let mut days = if form.days.is_empty() { ALL_DAYS } else { 0 };
-        let choices: [(&str, u8); 7] = std::array::from_fn(|day| (DAYS[day], 1 << day));
-        let place_of_days = place.key("days");
-        for (at, text) in form.days.iter().enumerate() {
-            days |= self.word(&place_of_days.at(at), text, &choices).unwrap_or(0);
-        }
+        let days = self.days(&place.key("days"), &form.days);
         let from = self.time(&place.key("from"), &form.from, 0..=1439);
         let until = self.time(&place.key("until"), &form.until, 1..=1440);
         Window { days, from, until }
     }
 
-    fn time(&mut self, place: &Place<'_>, text: &str, range: std::ops::RangeInclusive<u16>) -> u16 {
+    /// Days of the week, Monday as bit 0; all of them where none is named.
+    pub(super) fn days(&mut self, place: &Place<'_>, texts: &[String]) -> u8 {
+        let mut days = if texts.is_empty() { ALL_DAYS } else { 0 };
+        let choices: [(&str, u8); 7] = std::array::from_fn(|day| (DAYS[day], 1 << day));
+        for (at, text) in texts.iter().enumerate() {
+            days |= self.word(&place.at(at), text, &choices).unwrap_or(0);
+        }
+        days
+    }
+
+    pub(super) fn time(
+        &mut self,
+        place: &Place<'_>,
+        text: &str,
+        range: std::ops::RangeInclusive<u16>,
+    ) -> u16 {
         moment::read_time(text).filter(|minutes| range.contains(minutes)).unwrap_or_else(|| {
             let (first, last) = (moment::write_time(*range.start()), moment::write_time(*range.end()));
             self.note(place, format!("{} is not a time of day from {first} to {last}", quote(text)));
