@@ -10,6 +10,7 @@ mod shown;
 mod silences;
 
 pub use post::parse_posted;
+pub(crate) use post::{AlertForm, cut, fingerprint_of, is_label, listed, read};
 pub use silences::parse_silence;
 
 use crate::problem::Rejection;

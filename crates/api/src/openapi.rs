@@ -2,8 +2,8 @@
 
 use crate::problem::{Kind, Rejection};
 use crate::{
-    Shared, access, alertmanager, alerts, cluster, directory, events, notices, orders, pages, schedules,
-    status, trail, upkeep,
+    Shared, access, alertmanager, alerts, cluster, directory, events, hooks, notices, orders, pages,
+    schedules, status, trail, upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -92,6 +92,7 @@ fn open_to_strangers(routes: Routes) -> Routes {
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
         .merge(alertmanager::routes())
+        .merge(hooks::routes())
 }
 
 fn started() -> Routes {

@@ -5,6 +5,7 @@
 mod access;
 mod cluster;
 mod directory;
+mod hooks;
 mod node;
 mod notices;
 mod orders;
