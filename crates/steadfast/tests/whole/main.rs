@@ -8,6 +8,8 @@
 
 mod bad_input;
 mod cluster;
+mod hooks;
+mod imports;
 mod kill;
 mod mailbox;
 mod mass;
