@@ -7,10 +7,10 @@ use std::path::Path;
 use std::str;
 
 use api::{
-    LinkError, LinkKey, check_token, link_token as written_token, parse_notice, parse_posted, parse_silence,
-    read_token,
+    LinkError, LinkKey, Member, check_token, link_token as written_token, parse_alertmanager_hook,
+    parse_grafana_hook, parse_notice, parse_posted, parse_silence, read_token,
 };
-use base::limits::MESSAGE_BYTES_MAX;
+use base::limits::{DETAILS_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, MESSAGE_BYTES_MAX, SUMMARY_BYTES_MAX};
 use base::{AlertId, LogId, Name, NotificationId, RecordId, Wall};
 use dispatch::directory::Template;
 use dispatch::record::Entry;
@@ -23,10 +23,12 @@ pub type Target = (&'static str, fn(&[u8]));
 /// Every target. A new one brings its row here, its program in `targets`, its `[[bin]]` and its corpus.
 pub const TARGETS: &[Target] = &[
     ("address", address),
+    ("alertmanager_hook", alertmanager_hook),
     ("alertmanager_json", alertmanager_json),
     ("certificate", certificate),
     ("directory_json", directory_json),
     ("directory_toml", directory_toml),
+    ("grafana_hook", grafana_hook),
     ("link_token", link_token),
     ("node_file", node_file),
     ("notice_json", notice_json),
@@ -160,6 +162,37 @@ pub fn alertmanager_json(data: &[u8]) {
         assert!(silence.from < silence.until, "a silence has a time");
         let written = silence.matchers.to_string();
         assert_eq!(written.parse(), Ok(silence.matchers), "matchers read back as they are written");
+    }
+}
+
+/// What Alertmanager posts as a webhook.
+pub fn alertmanager_hook(data: &[u8]) {
+    let read = || parse_alertmanager_hook(data, Wall(1_772_366_400_000));
+    posted(read(), read());
+}
+
+/// What Grafana posts as a webhook, old and new.
+pub fn grafana_hook(data: &[u8]) {
+    let read = || parse_grafana_hook(data, Wall(1_772_366_400_000));
+    posted(read(), read());
+}
+
+/// Every alert of a post is within the limits of a notice, whatever was posted, and is read the same each time.
+fn posted(one: Result<Vec<Member>, api::Rejection>, other: Result<Vec<Member>, api::Rejection>) {
+    match &one {
+        Err(rejection) => assert!((400..500).contains(&rejection.status), "{rejection:?}"),
+        Ok(members) => members.iter().for_each(within_limits),
+    }
+    assert_eq!(one.ok(), other.ok(), "a post is read the same each time");
+}
+
+fn within_limits(member: &Member) {
+    let content = &member.content;
+    assert!(content.summary.len() <= SUMMARY_BYTES_MAX && !content.summary.contains('\n'));
+    assert!(content.details.len() <= DETAILS_BYTES_MAX);
+    assert!((1..=LABELS_MAX).contains(&content.labels.len()));
+    for (name, value) in &content.labels {
+        assert!(name.len() + value.len() <= LABEL_BYTES_MAX, "{name}");
     }
 }
 

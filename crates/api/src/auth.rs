@@ -2,12 +2,12 @@
 //!
 //! Separate from the routes, which say what they need by the type of an argument: [`Allowed`]`<Operate>` lets
 //! nobody through who may not operate. A token is `sf_NAME_` and 43 characters of base64url; the directory
-//! keeps its SHA-256; it comes as `Bearer`, or as the password of `Basic`. A session is `ss_` and 43 characters, kept in memory and forgotten at a restart.
+//! keeps its SHA-256; it comes as `Bearer`, as the password of `Basic`, or as the part `{secret}` of a path. A session is `ss_` and 43 characters, kept in memory and forgotten at a restart.
 
 use crate::Shared;
 use crate::moment;
 use crate::problem::{Kind, Rejection};
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base::{Name, Wall};
@@ -95,7 +95,7 @@ impl<N: Needs> FromRequestParts<Arc<Shared>> for Allowed<N> {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Rejection> {
         let from = peer(parts);
-        let caller = match secret(parts)? {
+        let caller = match secret(parts).await? {
             Some(secret) => {
                 let edition = shared.edition().await?;
                 recognise(&edition.directory, &shared.sessions, &secret, from, moment::now())
@@ -138,8 +138,12 @@ impl<S: std::marker::Send + Sync> FromRequestParts<S> for Peer {
 }
 
 /// The secret after `Bearer`, or the password after `Basic` (RFC 7617), for programs that know no other way: the
-/// user's name says nothing there, since a secret names its token. None without the header.
-fn secret(parts: &Parts) -> Result<Option<Cow<'_, str>>, Rejection> {
+/// user's name says nothing there, since a secret names its token. Without the header what the path has, if it has
+/// a place for it; else none.
+async fn secret(parts: &mut Parts) -> Result<Option<Cow<'_, str>>, Rejection> {
+    if !parts.headers.contains_key(AUTHORIZATION) {
+        return Ok(in_path(parts).await.map(Cow::Owned));
+    }
     let Some(header) = parts.headers.get(AUTHORIZATION) else { return Ok(None) };
     let text = std::str::from_utf8(header.as_bytes()).map_err(|_| unauthorized())?;
     let (scheme, secret) = text.split_once(' ').ok_or_else(unauthorized)?;
@@ -150,6 +154,12 @@ fn secret(parts: &Parts) -> Result<Option<Cow<'_, str>>, Rejection> {
     let both = basic.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(unauthorized)?;
     let (_, password) = both.split_once(':').ok_or_else(unauthorized)?;
     Ok(Some(password.to_owned().into()))
+}
+
+/// The part `{secret}` of the path, for tools that take nothing but a URL. No log and no trail has it.
+async fn in_path(parts: &mut Parts) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, &()).await.ok()?;
+    params.iter().find(|(name, _)| *name == "secret").map(|(_, value)| value.to_owned())
 }
 
 fn recognise(

@@ -6,7 +6,8 @@
 //!
 //! Reading order: `call` (the way to the core), `problem` and `read` (refusals and bodies), `auth` (who),
 //! then the routes by what they are about: `notices`, `alerts` with its view `alert` and `history`,
-//! `orders`, `answers`, `monitors`, `heartbeat`, `alertmanager` (what Prometheus and its tools speak), `pages` with `link`, `directory`, `schedules`,
+//! `orders`, `answers`, `monitors`, `heartbeat`, `alertmanager` (what Prometheus and its tools speak), `hooks` (what
+//! dispatchers post), `silences`, `pages` with `link`, `directory`, `schedules`,
 //! `access`, `trail`, `events`, `status`, `upkeep`, `cluster` with
 //! what the node lends for it (`peers`); `openapi` lists them all.
 
@@ -22,6 +23,7 @@ mod directory;
 mod events;
 mod heartbeat;
 mod history;
+mod hooks;
 mod link;
 mod moment;
 mod monitors;
@@ -45,6 +47,7 @@ pub use alertmanager::{parse_posted, parse_silence};
 pub use call::{ANSWER_WAIT, Call, CallError, Calls, Reading};
 pub use events::{Change, Changes};
 pub use heartbeat::send_daily;
+pub use hooks::{Member, parse_alertmanager_hook, parse_grafana_hook};
 pub use link::{Link, LinkError, LinkKey, Unchecked, check_token, link_token, read_token};
 pub use notices::{Parsed, parse_notice};
 pub use openapi::openapi;

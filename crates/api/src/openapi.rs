@@ -2,8 +2,8 @@
 
 use crate::problem::{Kind, Rejection};
 use crate::{
-    Shared, access, alertmanager, alerts, answers, cluster, directory, events, heartbeat, monitors, notices,
-    orders, pages, preview, schedules, silences, status, trail, upkeep,
+    Shared, access, alertmanager, alerts, answers, cluster, directory, events, heartbeat, hooks, monitors,
+    notices, orders, pages, preview, schedules, silences, status, trail, upkeep,
 };
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -101,6 +101,7 @@ fn open_to_strangers(routes: Routes) -> Routes {
         .routes(routes!(status::healthz))
         .routes(routes!(status::readyz))
         .merge(alertmanager::routes())
+        .merge(hooks::routes())
 }
 
 fn started() -> Routes {

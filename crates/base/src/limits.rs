@@ -28,6 +28,8 @@ pub const NOTICE_TARGETS_MAX: usize = 1000;
 pub const BATCH_NOTICES_MAX: usize = 1000;
 /// Bytes of a request's body. A larger one is refused (413).
 pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of what a dispatcher posts as a webhook: thousands of alerts. A larger post is refused (413).
+pub const HOOK_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Bytes of a directory document. A larger one is refused (413).
 pub const DIRECTORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Recipients in the directory. More are refused.
@@ -138,6 +140,10 @@ pub const MONITOR_EVERY_MIN: Duration = Duration::from_secs(1);
 pub const MONITOR_TOLD_MIN: Duration = Duration::from_secs(1);
 
 const _: () = {
+    assert!(
+        REQUEST_BYTES_MAX < HOOK_BYTES_MAX,
+        "a dispatcher's post holds more alerts than a batch of notices"
+    );
     assert!(
         SUMMARY_BYTES_MAX + DETAILS_BYTES_MAX < REQUEST_BYTES_MAX,
         "a notice at its limits fits a request"

@@ -13,13 +13,30 @@ use std::path::Path;
 /// # Errors
 /// Every problem, with a pointer to its place.
 pub fn directory(document: &Document) -> Result<Directory, Vec<Problem>> {
+    let directory = by_rules(|rules| document.resolve(rules))?;
+    Renderer::new(&directory)?;
+    Ok(directory)
+}
+
+/// What `judge` makes of the channels, zones and calendars that this program knows.
+pub fn by_rules<T>(judge: impl FnOnce(&Rules<'_>) -> T) -> T {
     let channels: Vec<ChannelRule<'_>> =
         CHANNELS.iter().map(|kind| ChannelRule { name: kind.name, check: kind.check_address }).collect();
     let zone_known = |name: &str| jiff::tz::TimeZone::get(name).is_ok();
     let schedules = |book: &form::Book| book.check(jiff::tz::db());
-    let directory = document.resolve(&Rules { channels: &channels, zone_known, schedules })?;
-    Renderer::new(&directory)?;
-    Ok(directory)
+    judge(&Rules { channels: &channels, zone_known, schedules })
+}
+
+/// The directory that a text describes, such as one that is not in a file yet.
+///
+/// # Errors
+/// Every problem as `file:line:column: what, and the nearest valid choice`.
+pub fn directory_text(text: &str, shown: &str) -> Result<Directory, Vec<String>> {
+    let document = read_toml(text, shown).map_err(|located| vec![located.to_string()])?;
+    directory(&document).map_err(|problems| {
+        let lines = Lines::new(text);
+        problems.into_iter().map(|problem| lines.located(problem, shown).to_string()).collect()
+    })
 }
 
 /// The same for a TOML file.
@@ -30,11 +47,7 @@ pub fn directory_file(file: &Path) -> Result<Directory, Vec<String>> {
     let shown = file.display().to_string();
     let text =
         std::fs::read_to_string(file).map_err(|error| vec![format!("{shown}: cannot be read: {error}")])?;
-    let document = read_toml(&text, &shown).map_err(|located| vec![located.to_string()])?;
-    directory(&document).map_err(|problems| {
-        let lines = Lines::new(&text);
-        problems.into_iter().map(|problem| lines.located(problem, &shown).to_string()).collect()
-    })
+    directory_text(&text, &shown)
 }
 
 /// Judges a node file and opens each of its providers, which connects to nothing.

@@ -5,6 +5,7 @@
 
 use crate::cluster_args::{ClusterAction, Invite, Join};
 use crate::directory_args::SectionAction;
+use crate::import_args::ImportAction;
 use crate::monitor_args::{HeartbeatAction, Ping};
 use crate::schedule_args::{OnCall, ScheduleAction};
 use crate::silence_args::SilenceAction;
@@ -70,6 +71,9 @@ pub(crate) enum Command {
     /// Judge the node file and a directory document as `run` and `apply` would, without acting
     #[command(after_help = "Example:\n  steadfast check directory.toml")]
     Check(Check),
+    /// Make a directory document of another program's configuration
+    #[command(subcommand)]
+    Import(ImportAction),
     /// Send a notice
     #[command(after_help = SEND_EXAMPLES)]
     Send(Send),

@@ -26,11 +26,13 @@ pub(crate) enum Exit {
     Unreachable,
     /// What was waited for did not happen in time.
     TimedOut,
+    /// Not all of it could be done.
+    Partly,
 }
 
 impl Exit {
     /// Every code, in order.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Done,
         Self::Failed,
         Self::Usage,
@@ -39,6 +41,7 @@ impl Exit {
         Self::Conflict,
         Self::Unreachable,
         Self::TimedOut,
+        Self::Partly,
     ];
 
     /// The number, its name, and when it is used.
@@ -52,6 +55,9 @@ impl Exit {
             Self::Conflict => (5, "conflict", "somebody else changed it meanwhile, or it exists already"),
             Self::Unreachable => (6, "unreachable", "no node answered, or none could take it now; try again"),
             Self::TimedOut => (7, "timed out", "what --wait waits for did not happen within --timeout"),
+            Self::Partly => {
+                (8, "partly", "an import is written, but the report names what it could not carry over")
+            }
         }
     }
 
@@ -150,7 +156,7 @@ mod tests {
     #[test]
     fn the_numbers_are_those_that_scripts_know() {
         let numbers: Vec<_> = Exit::ALL.iter().map(|exit| exit.row().0).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(Exit::TimedOut.row().0, 7);
         assert_eq!(Exit::Unreachable.row().0, 6);
     }

@@ -15,6 +15,8 @@ mod directory;
 mod directory_args;
 mod exit;
 mod forms;
+mod import_args;
+mod imports;
 mod ledger_commands;
 mod monitor_args;
 mod monitors;
@@ -66,6 +68,7 @@ fn perform(cli: &Cli, out: &mut Output) -> Outcome {
         Command::Run => node_commands::run(&data),
         Command::Demo(args) => node_commands::demo(args),
         Command::Check(args) => node_commands::check(out, &data, args),
+        Command::Import(action) => imports::import(out, action),
         Command::Backup(args) => ledger_commands::backup(out, &data, args),
         Command::Restore(args) => ledger_commands::restore(out, &data, args),
         Command::Verify => ledger_commands::verify(out, &data),

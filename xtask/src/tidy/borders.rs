@@ -108,9 +108,26 @@ const BORDERS: &[Border] = &[
         ],
         theirs: Theirs::AnyBut(&["rusqlite"]),
     },
+    // Texts of other programs in, a directory out: it asks no node and opens no file.
+    Border {
+        name: "import",
+        ours: &["base", "schedule", "matcher", "record"],
+        theirs: Theirs::Only(&["jiff", "saphyr-parser", "serde", "serde_json", "thiserror"]),
+    },
     Border {
         name: "steadfast",
-        ours: &["base", "selection", "dispatch", "record", "ledger", "channel", "api", "node", "lab"],
+        ours: &[
+            "base",
+            "selection",
+            "dispatch",
+            "record",
+            "ledger",
+            "channel",
+            "api",
+            "node",
+            "import",
+            "lab",
+        ],
         theirs: Theirs::AnyBut(&[]),
     },
     // Looks at programs from outside; what it knew of ours, it could not observe.

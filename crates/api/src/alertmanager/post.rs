@@ -27,30 +27,43 @@ use std::time::Duration;
 const SUMMARIES: [&str; 4] = ["summary", "message", "title", "description"];
 /// Annotations that make the details, all that are there and are not the summary.
 const DETAILS: [&str; 3] = ["description", "message", "details"];
+/// Annotations that lead somewhere, with what stands before them in the details; of each the first that is there.
+const LINKS: [(&str, [&str; 2]); 3] = [
+    ("Runbook", ["runbook_url", "runbook"]),
+    ("Dashboard", ["dashboard_url", "dashboard"]),
+    ("Panel", ["panel_url", "panel"]),
+];
 /// Wrong alerts that an answer names.
 const NAMED_MAX: usize = 10;
 
 /// An alert as it is posted. Unknown fields are passed over.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AlertForm {
-    labels: BTreeMap<String, String>,
+pub(crate) struct AlertForm {
+    pub(crate) labels: BTreeMap<String, String>,
     #[serde(default)]
-    annotations: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
     #[serde(default)]
-    starts_at: Option<String>,
+    pub(crate) starts_at: Option<String>,
     #[serde(default)]
-    ends_at: Option<String>,
+    pub(crate) ends_at: Option<String>,
     #[serde(default, rename = "generatorURL")]
-    generator_url: Option<String>,
+    pub(crate) generator_url: Option<String>,
 }
 
 /// An alert that was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Posted {
+pub(crate) struct Posted {
     content: Content,
     resolved: bool,
     stands_for: Duration,
+}
+
+impl Posted {
+    /// What it says.
+    pub(crate) fn into_content(self) -> Content {
+        self.content
+    }
 }
 
 /// Takes alerts. The answer comes when they are on disk.
@@ -71,13 +84,18 @@ pub(super) async fn alerts(
     }
     // The gravest is told: what failed for our sake may be sent again.
     let status = wrong.iter().map(|told: &Told| told.0).max();
-    status.map_or(Ok(StatusCode::OK), |status| Err(Told(status, listed(&wrong))))
+    status.map_or(Ok(StatusCode::OK), |status| Err(Told(status, listed(&texts_of(&wrong)))))
 }
 
-fn listed(wrong: &[Told]) -> String {
-    let mut texts: Vec<&str> = wrong.iter().take(NAMED_MAX).map(|told| told.1.as_str()).collect();
-    let more = format!("and {} more", wrong.len().saturating_sub(NAMED_MAX));
-    if wrong.len() > NAMED_MAX {
+fn texts_of(wrong: &[Told]) -> Vec<&str> {
+    wrong.iter().map(|told| told.1.as_str()).collect()
+}
+
+/// The first of these reasons, and how many more there are.
+pub(crate) fn listed(why: &[&str]) -> String {
+    let mut texts: Vec<&str> = why.iter().take(NAMED_MAX).copied().collect();
+    let more = format!("and {} more", why.len().saturating_sub(NAMED_MAX));
+    if why.len() > NAMED_MAX {
         texts.push(&more);
     }
     texts.join("; ")
@@ -104,7 +122,7 @@ async fn one(
     let notice = Box::new(Notice {
         source: caller.source.clone(),
         key: None,
-        fingerprint: Some(fingerprint(&posted.content)),
+        fingerprint: Some(fingerprint_of(&posted.content)),
         resolved: posted.resolved,
         stands_for: Some(posted.stands_for),
         content: posted.content,
@@ -123,7 +141,7 @@ async fn one(
 }
 
 /// What makes two posts the same alert: the labels, whoever sends them.
-fn fingerprint(content: &Content) -> base::Digest {
+pub(crate) fn fingerprint_of(content: &Content) -> base::Digest {
     let hasher = Hasher::new("alertmanager");
     content.labels.iter().fold(hasher, |hasher, (name, value)| hasher.text(name).text(value)).finish()
 }
@@ -141,7 +159,7 @@ pub fn parse_posted(bytes: &[u8], now: Wall) -> Result<Content, String> {
 ///
 /// # Errors
 /// What is wrong with it, with its field.
-pub(super) fn read(form: &AlertForm, now: Wall, resolve_timeout: Duration) -> Result<Posted, String> {
+pub(crate) fn read(form: &AlertForm, now: Wall, resolve_timeout: Duration) -> Result<Posted, String> {
     let labels = labels(&form.labels)?;
     let starts = time("startsAt", form.starts_at.as_deref())?;
     let ends = time("endsAt", form.ends_at.as_deref())?;
@@ -207,7 +225,7 @@ fn labels(given: &BTreeMap<String, String>) -> Result<BTreeMap<Arc<str>, Arc<str
 }
 
 /// `[a-zA-Z_][a-zA-Z0-9_]*`, as Prometheus has it.
-fn is_label(name: &str) -> bool {
+pub(crate) fn is_label(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     let bytes = name.as_bytes();
     bytes.first().is_some_and(|first| letter(*first))
@@ -240,8 +258,9 @@ fn texts(
     let (used, summary) = first.map_or(("", None), |(name, text)| (name, Some(one_line(&text))));
     let summary = summary.unwrap_or_else(|| named(labels));
     let mut parts: Vec<String> = DETAILS.into_iter().filter(|name| *name != used).filter_map(text).collect();
-    if let Some(runbook) = text("runbook_url").or_else(|| text("runbook")) {
-        parts.push(format!("Runbook: {runbook}"));
+    for (title, names) in LINKS {
+        let link = names.into_iter().find_map(text);
+        parts.extend(link.map(|link| format!("{title}: {link}")));
     }
     if !generator.is_empty() {
         parts.push(format!("Source: {generator}"));
@@ -256,7 +275,7 @@ fn named(labels: &BTreeMap<Arc<str>, Arc<str>>) -> String {
 }
 
 /// At most `max` bytes of a text; that something is missing is seen.
-fn cut(text: String, max: usize) -> String {
+pub(crate) fn cut(text: String, max: usize) -> String {
     if text.len() <= max {
         return text;
     }

@@ -6,6 +6,7 @@ mod access;
 mod answers;
 mod cluster;
 mod directory;
+mod hooks;
 mod monitors;
 mod node;
 mod notices;

@@ -8,7 +8,9 @@
 
 mod bad_input;
 mod cluster;
+mod hooks;
 mod hush;
+mod imports;
 mod kill;
 mod mailbox;
 mod mass;
