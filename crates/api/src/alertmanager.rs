@@ -10,7 +10,7 @@ mod shown;
 mod silences;
 
 pub use post::parse_posted;
-pub(crate) use post::{AlertForm, cut, fingerprint_of, is_label, listed, read};
+pub(crate) use post::{AlertForm, cut, fingerprint_of, grade, is_label, listed, read};
 pub(crate) use shown::uuid;
 pub use silences::parse_silence;
 pub(crate) use silences::{find, rank, state};

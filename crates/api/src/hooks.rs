@@ -10,7 +10,7 @@ mod payload;
 
 pub use payload::{Member, parse_alertmanager_hook, parse_grafana_hook};
 
-use crate::alertmanager::listed;
+use crate::alertmanager::{grade, listed};
 use crate::auth::{Allowed, Caller, Send};
 use crate::problem::{Kind, Place, Rejection};
 use crate::read::body_bytes;
@@ -107,7 +107,13 @@ async fn take(shared: &Shared, caller: &Caller, group: Group) -> Result<Json<Tak
     if group.wrong.is_empty() { Ok(Json(body)) } else { Err(malformed(group.wrong)) }
 }
 
-async fn one(shared: &Shared, caller: &Caller, edition: &Edition, member: Member) -> Result<Taken, String> {
+async fn one(
+    shared: &Shared,
+    caller: &Caller,
+    edition: &Edition,
+    mut member: Member,
+) -> Result<Taken, String> {
+    grade(&edition.directory, &caller.source, &mut member.content);
     let notice = Box::new(Notice {
         source: caller.source.clone(),
         key: None,
@@ -117,6 +123,7 @@ async fn one(shared: &Shared, caller: &Caller, edition: &Edition, member: Member
         content: member.content,
         to: Vec::new(),
         policy: None,
+        choices: Vec::new(),
         civil: shared.api.services.civil(&edition.directory.settings.time_zone),
     });
     match shared.api.calls.put(move |ticket| Input::Notice { ticket, notice }).await {

@@ -238,7 +238,7 @@ impl Dispatch {
         let under_way = |intent| is_under_way(self.me, &self.cluster, intent);
         for (alert, job) in self.bundles.windows.get(key).into_iter().flat_map(|window| &window.held) {
             let found = self.state.open.get(alert).zip(self.runs.get(alert));
-            let Some((open, run)) = found.filter(|(_, run)| !run.is_silenced()) else { continue };
+            let Some((open, run)) = found.filter(|(_, run)| !run.is_held()) else { continue };
             if !self.may_send(*alert, &key.address.channel) {
                 continue;
             }

@@ -119,6 +119,7 @@ mod tests {
             ttl: None,
             also: false,
             bundle: None,
+            flapping: None,
         }
     }
 

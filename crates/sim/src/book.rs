@@ -88,7 +88,7 @@ pub(crate) fn almanac(shift: i64) -> Almanac {
     let because = format!("shift {shift}").into();
     let on_call = [(name("rota"), Shift { schedule: name("rota"), who, because, joined: Vec::new() })].into();
     let night = (shift.rem_euclid(6) == 0).then(|| name("nights"));
-    Almanac { on_call, calendars: night.into_iter().collect() }
+    Almanac { on_call, calendars: night.into_iter().collect(), offset: 0 }
 }
 
 /// How long an alert stands that its source has to post again and again.

@@ -12,8 +12,8 @@ use crate::{Server, Shared, moment};
 use axum::extract::State;
 use axum::http::StatusCode;
 use base::limits::{BATCH_NOTICES_MAX, DETAILS_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SUMMARY_BYTES_MAX};
-use base::{Hasher, Wall};
-use dispatch::directory::{Edition, Settings, Severity};
+use base::{Hasher, Name, Wall};
+use dispatch::directory::{Directory, Edition, Settings, Severity};
 use dispatch::record::{Content, Origin};
 use dispatch::{Answer, Input, Notice};
 use futures_util::future::join_all;
@@ -115,10 +115,7 @@ async fn one(
     let placed = |why: String| format!("alert {at}{name}: {why}");
     let mut posted =
         read(&form, moment::now(), settings.resolve_timeout).map_err(|why| Told::bad(placed(why)))?;
-    let word = posted.content.labels.get("severity").map_or("", AsRef::as_ref);
-    if let Some(severity) = edition.directory.severity(&caller.source, word) {
-        posted.content.severity = severity;
-    }
+    grade(&edition.directory, &caller.source, &mut posted.content);
     let notice = Box::new(Notice {
         source: caller.source.clone(),
         key: None,
@@ -137,6 +134,14 @@ async fn one(
             let Told(status, why) = Rejection::from(refusal).into();
             Err(Told(status, placed(why)))
         }
+    }
+}
+
+/// The label `severity` may have a word that the directory gives another meaning for this source.
+pub(crate) fn grade(directory: &Directory, source: &Name, content: &mut Content) {
+    let word = content.labels.get("severity").map_or("", AsRef::as_ref);
+    if let Some(severity) = directory.severity(source, word) {
+        content.severity = severity;
     }
 }
 

@@ -3,8 +3,8 @@
 use base::time::parse_duration;
 use base::{Digest, Hasher, Name};
 use dispatch::directory::{
-    Address, Bundle, Civil, Daily, Directory, Filter, Flapping, Group, Inhibition, ListedAddress, Maintenance,
-    Mode, Monitor, Policy, Recipient, Repeat, Route, Schedule, Severity, Step, Target, Unsent,
+    Address, Bundle, Civil, Daily, Directory, Filter, Flapping, Group, Inhibition, ListedAddress,
+    Maintenance, Mode, Monitor, Policy, Recipient, Repeat, Route, Schedule, Severity, Step, Target, Unsent,
 };
 use dispatch::record::{Choice, Code, Content, Origin, Outcome, Shift, Then};
 use dispatch::{Notice, ProviderSpec};

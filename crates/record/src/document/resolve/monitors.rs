@@ -38,7 +38,7 @@ impl Check<'_> {
             grace: self.duration_or(&place.key("grace"), form.grace.as_deref(), GRACE),
             severity: severity.unwrap_or(Severity::High),
             summary: self.summary(&place.key("summary"), form.summary.as_deref()),
-            labels: self.labels(&place.key("labels"), &form.labels),
+            labels: self.monitor_labels(&place.key("labels"), &form.labels),
             to: self.targets(&place.key("to"), &form.to),
             policy: self.reference_at(place, "policy", Section::Policies, form.policy.as_deref()),
         }
@@ -55,7 +55,7 @@ impl Check<'_> {
         Some(text.into())
     }
 
-    fn labels(
+    fn monitor_labels(
         &mut self,
         place: &Place<'_>,
         given: &BTreeMap<String, String>,

@@ -65,11 +65,6 @@ impl<'a> Check<'a> {
         labels.into_iter().chain(matchers.iter().cloned()).collect()
     }
 
-    pub(super) fn calendars(&mut self, place: &Place<'_>, texts: &[String]) -> Vec<Name> {
-        let each = texts.iter().enumerate();
-        each.filter_map(|(at, text)| self.reference(&place.at(at), Section::Calendars, text)).collect()
-    }
-
     fn bundle(&mut self, place: &Place<'_>, form: &form::Bundle) -> Bundle {
         if form.over == 0 {
             self.note(&place.key("over"), "the first message never waits for others; it is at least 1");
