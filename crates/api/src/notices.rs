@@ -119,12 +119,14 @@ pub struct Parsed {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse_notice(bytes: &[u8]) -> Result<Parsed, Rejection> {
-    let (directory, source) = (Directory::default(), Name::new("anybody").expect("letters are a name"));
-    judge(read_json(bytes)?, None, (&directory, &source))
+    judge(read_json(bytes)?, None, None)
 }
 
-/// Judges a notice of a source, whose words for severities the directory may know.
-fn judge(form: NoticeForm, header: Option<&str>, words: (&Directory, &Name)) -> Result<Parsed, Rejection> {
+/// Whose words for severities are meant: what the directory says of a source's. None has ours alone.
+type Words<'a> = Option<(&'a Directory, &'a Name)>;
+
+/// Judges a notice.
+fn judge(form: NoticeForm, header: Option<&str>, words: Words<'_>) -> Result<Parsed, Rejection> {
     let digest = Hasher::new("notice").bytes(&serde_json::to_vec(&form).unwrap_or_default()).finish();
     let mut found = Vec::new();
     let mut too_large = Vec::new();
@@ -173,14 +175,13 @@ pub(crate) fn paragraphs(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 
-fn severity(
-    word: Option<&str>,
-    (directory, source): (&Directory, &Name),
-    found: &mut Vec<Place>,
-) -> Severity {
+fn severity(word: Option<&str>, words: Words<'_>, found: &mut Vec<Place>) -> Severity {
     let Some(word) = word else { return Severity::default() };
-    directory.severity(source, word).unwrap_or_else(|| {
-        let words: Vec<&str> = directory.severity_words(source).collect();
+    let known =
+        words.map_or_else(|| Severity::parse(word), |(directory, source)| directory.severity(source, word));
+    known.unwrap_or_else(|| {
+        let ours = || Severity::ALL.map(Severity::word).to_vec();
+        let words = words.map_or_else(ours, |(directory, source)| directory.severity_words(source).collect());
         let hint = suggestion(word, words.iter().copied());
         let hint = if hint.is_empty() { format!("; there are {}", words.join(", ")) } else { hint };
         found.push(Place::new("/severity", format!("there is no severity {}{hint}", quoted(word))));
@@ -311,7 +312,7 @@ pub(crate) async fn send(
     Json(form): Json<NoticeForm>,
 ) -> Result<Response, Rejection> {
     let edition = shared.edition().await?;
-    let parsed = judge(form, header_key(&headers)?, (&edition.directory, &caller.source))?;
+    let parsed = judge(form, header_key(&headers)?, Some((&edition.directory, &caller.source)))?;
     let (status, body) = take(&shared, &caller, &edition, parsed).await?;
     Ok((status, axum::Json(body)).into_response())
 }
@@ -342,8 +343,8 @@ pub(crate) async fn send_batch(
     let each = notices.into_iter().enumerate().map(|(at, value)| {
         let (shared, caller, edition) = (&shared, &caller, &edition);
         async move {
-            let parsed =
-                read_value(value).and_then(|form| judge(form, None, (&edition.directory, &caller.source)));
+            let parsed = read_value(value)
+                .and_then(|form| judge(form, None, Some((&edition.directory, &caller.source))));
             let taken = match parsed {
                 Ok(parsed) => take(shared, caller, edition, parsed).await,
                 Err(rejection) => Err(rejection),

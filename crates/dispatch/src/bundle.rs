@@ -24,6 +24,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// Notifications, each with its alert.
+type Jobs = Vec<(AlertId, Job)>;
+
 /// Whose messages are put together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
@@ -213,27 +216,20 @@ impl Dispatch {
         held.into_iter().for_each(|(alert, _)| self.settle(now, alert, out));
     }
 
-    fn announce_together(
-        &mut self,
-        now: Now,
-        key: &Key,
-        provider: &Name,
-        jobs: Vec<(AlertId, Job)>,
-        out: &mut Vec<Effect>,
-    ) {
-        let jobs: Vec<(AlertId, Job)> = jobs
+    fn announce_together(&mut self, now: Now, key: &Key, provider: &Name, jobs: Jobs, out: &mut Vec<Effect>) {
+        let jobs: Jobs = jobs
             .into_iter()
             .map(|(alert, job)| (alert, Job { repeat: self.repeat_now(alert, &job), ..job }))
             .collect();
         if let [(alert, job)] = jobs.as_slice() {
-            self.intend(now, *alert, provider, vec![*job], out);
+            self.intend(now, *alert, provider, &[*job], out);
         } else {
             self.intend_together(now, key, provider, &jobs, out);
         }
     }
 
     /// What is held and still to be sent by this node, the most urgent first; and what another boot is just sending.
-    fn still_wanted(&self, key: &Key) -> (Vec<(AlertId, Job)>, Vec<(AlertId, Job)>) {
+    fn still_wanted(&self, key: &Key) -> (Jobs, Jobs) {
         let (mut jobs, mut waits) = (Vec::new(), Vec::new());
         let under_way = |intent| is_under_way(self.me, &self.cluster, intent);
         for (alert, job) in self.bundles.windows.get(key).into_iter().flat_map(|window| &window.held) {

@@ -89,7 +89,7 @@ impl Dispatch {
         if jobs.is_empty() {
             self.settle(now, alert, out); // What was queued had been withdrawn.
         } else {
-            self.intend(now, alert, &provider, jobs, out);
+            self.intend(now, alert, &provider, &jobs, out);
         }
         true
     }
@@ -171,7 +171,7 @@ impl Dispatch {
         now: Now,
         alert: AlertId,
         provider: &Name,
-        jobs: Vec<Job>,
+        jobs: &[Job],
         out: &mut Vec<Effect>,
     ) {
         let Some((open, run)) = self.state.open.get(&alert).zip(self.runs.get(&alert)) else { return };
