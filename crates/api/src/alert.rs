@@ -65,6 +65,8 @@ pub(crate) struct AlertBody {
     pub(crate) system: bool,
     /// A step of it fired later than the policy says.
     pub(crate) late: bool,
+    /// Why nothing is told of it now; empty if nothing holds it back.
+    pub(crate) held_back: Vec<String>,
 }
 
 /// Somebody took responsibility.
@@ -194,6 +196,7 @@ impl<'c> Viewer<'c> {
             escalates: alert.escalates,
             system: alert.system,
             late: facts.fired.values().any(|fired| !fired.late.is_zero()),
+            held_back: self.core.why_held(id),
         }
     }
 

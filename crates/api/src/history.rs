@@ -157,6 +157,7 @@ fn listed(row: AlertRow, now: Wall) -> AlertBody {
         escalates: true,
         system: row.system,
         late: false,
+        held_back: Vec::new(),
     }
 }
 

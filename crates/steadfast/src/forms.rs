@@ -34,6 +34,7 @@ pub(crate) struct Alert {
     pub(crate) escalates: bool,
     pub(crate) system: bool,
     pub(crate) late: bool,
+    pub(crate) held_back: Vec<String>,
     pub(crate) comments: Vec<Deed>,
     pub(crate) steps: Vec<Step>,
 }
