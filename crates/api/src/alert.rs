@@ -69,6 +69,8 @@ pub(crate) struct AlertBody {
     /// What its people answered, where it offers choices.
     #[serde(default)]
     pub(crate) answers: Option<AnswersBody>,
+    /// Why nothing is told of it now; empty if nothing holds it back.
+    pub(crate) held_back: Vec<String>,
 }
 
 /// Somebody took responsibility.
@@ -199,6 +201,7 @@ impl<'c> Viewer<'c> {
             system: alert.system,
             late: facts.fired.values().any(|fired| !fired.late.is_zero()),
             answers: AnswersBody::tally(open, self.acks_max.min(ANSWERS_LISTED_MAX)),
+            held_back: self.core.why_held(id),
         }
     }
 

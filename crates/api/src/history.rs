@@ -159,6 +159,7 @@ fn listed(row: AlertRow, now: Wall) -> AlertBody {
         system: row.system,
         late: false,
         answers: None,
+        held_back: Vec::new(),
     }
 }
 

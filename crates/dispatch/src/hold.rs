@@ -88,6 +88,11 @@ impl Dispatch {
         mutes.chain(inhibited).chain(flapping).collect()
     }
 
+    /// The same in words.
+    pub fn why_held(&self, alert: AlertId) -> Vec<String> {
+        self.holds(alert).iter().map(|hold| self.reason(hold)).collect()
+    }
+
     /// Follows what began to hold alerts back, and what no longer does.
     pub(crate) fn hush(&mut self, now: Now, out: &mut Vec<Effect>) {
         let mut held = Vec::new();
@@ -235,8 +240,8 @@ impl Dispatch {
     pub(crate) fn note_held(&mut self, now: Now, alerts: &[AlertId], out: &mut Vec<Effect>) {
         let mut reasons: BTreeMap<String, Vec<AlertId>> = BTreeMap::new();
         for alert in alerts {
-            if let Some(hold) = self.holds(*alert).first() {
-                reasons.entry(self.reason(hold)).or_default().push(*alert);
+            if let Some(reason) = self.why_held(*alert).into_iter().next() {
+                reasons.entry(reason).or_default().push(*alert);
             }
         }
         for (reason, alerts) in reasons {

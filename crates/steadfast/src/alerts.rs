@@ -93,8 +93,11 @@ fn sent(alert: &Alert) -> Cell {
     cell(text, if progress.failed > 0 { Tone::Bad } else { Tone::Plain })
 }
 
-/// The next step in few words; empty if there is none.
+/// The next step in few words, or that it is held back; empty if there is neither.
 fn next(alert: &Alert) -> String {
+    if !alert.held_back.is_empty() {
+        return "held back".to_owned();
+    }
     alert.next_step.as_ref().map_or_else(String::new, |next| {
         let step =
             if next.round > 1 { format!("{}.{}", next.round, next.step) } else { next.step.to_string() };
@@ -140,6 +143,7 @@ fn describe(out: &Output, alert: &Alert) -> String {
         ("policy", plain(policy(alert))),
         ("told", cell(told(alert), if alert.progress.failed > 0 { Tone::Bad } else { Tone::Plain })),
         ("next", plain(next(alert))),
+        ("why", plain(alert.held_back.join("; "))),
         ("closed", plain(alert.closed_at.as_deref().unwrap_or_default())),
     ]);
     if let Some(details) = alert.details.as_deref().filter(|details| !details.is_empty()) {

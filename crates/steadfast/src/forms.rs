@@ -35,6 +35,7 @@ pub(crate) struct Alert {
     pub(crate) system: bool,
     pub(crate) late: bool,
     pub(crate) answers: Option<Answers>,
+    pub(crate) held_back: Vec<String>,
     pub(crate) comments: Vec<Deed>,
     pub(crate) steps: Vec<Step>,
 }

@@ -84,6 +84,8 @@ fn a_warning_waits_until_the_critical_alert_of_its_site_is_over_as_amtool_sees_i
     assert_eq!(held[0]["status"]["inhibitedBy"], json!([critical[0]["fingerprint"]]), "{critical:#}");
     assert_eq!(query(&peers, &site, &[]).as_array().map(Vec::len), Some(2));
 
+    let waiting = done(&site, &["alerts"]);
+    assert!(waiting.contains("held back"), "{waiting}");
     done(&site, &["ack", &down]);
     assert_eq!(query(&peers, &site, &["--inhibited"]).as_array().map(Vec::len), Some(1));
     done(&site, &["close", &down]);
