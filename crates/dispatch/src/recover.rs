@@ -58,8 +58,7 @@ impl Dispatch {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Self {
-        let mut codes_past = past.codes;
-        let mut keys_past = past.keys;
+        let (mut codes_past, mut keys_past) = (past.codes, past.keys);
         // To who asks again nothing is promised that nobody may have any more.
         keys_past.retain(|key| !state.lost.contains(&key.alert.0));
         // What a boot of ours began to send may be among what is lost.
