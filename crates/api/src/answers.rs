@@ -5,7 +5,7 @@
 
 use crate::auth::{Allowed, Operate};
 use crate::orders::{DoneBody, Several, carry_out, recipient, words};
-use crate::problem::{Place, Rejection};
+use crate::problem::{Kind, Place, Rejection};
 use crate::read::{Json, Path};
 use crate::{Server, moment};
 use axum::extract::State;
@@ -118,17 +118,18 @@ pub(crate) fn choices(given: &[ChoiceForm], found: &mut Vec<Place>) -> Vec<Choic
 }
 
 /// The choices in a line: `1 = coming, 2 = cannot come`.
-pub(crate) fn listed(choices: &[Choice]) -> String {
+fn listed(choices: &[Choice]) -> String {
     let one = |(number, choice): (usize, &Choice)| format!("{number} = {}", choice.text);
     (1..).zip(choices).map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Why a choice cannot be taken.
-pub(crate) fn no_choice(code: Code, number: u8, choices: &[Choice]) -> String {
-    match choices {
+pub(crate) fn no_choice(code: Code, number: u8, choices: &[Choice]) -> Rejection {
+    let detail = match choices {
         [] => format!("{code} asks for no answer"),
         some => format!("{code} offers no choice {number}; there are {}", listed(some)),
-    }
+    };
+    Rejection::at(Kind::Invalid, "/choice", detail)
 }
 
 impl AnswersBody {
@@ -267,10 +268,9 @@ mod tests {
             assert_eq!(judged(given).unwrap_err(), told);
         };
         check(&[("alone", None)], "/choices: there are 1; a notice offers 2 to 9");
-        check(&[("a", None); 10], {
-            let same = (1..9).map(|at| format!("; /choices/{at}/text: another choice says the same"));
-            &format!("/choices: there are 10; a notice offers 2 to 9{}", same.collect::<String>())
-        });
+        let same = (1..9).map(|at| format!("; /choices/{at}/text: another choice says the same"));
+        let told = format!("/choices: there are 10; a notice offers 2 to 9{}", same.collect::<String>());
+        check(&[("a", None); 10], &told);
         check(&[("yes", None), ("", None)], "/choices/1/text: a choice needs a text");
         check(&[("yes", None), ("Yes", None)], "/choices/1/text: another choice says the same");
         let long = "x".repeat(41);

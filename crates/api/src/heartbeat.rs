@@ -62,6 +62,12 @@ impl Findings {
     }
 }
 
+/// The refusal where the directory names nobody whom it is for.
+pub(crate) fn nobody() -> Rejection {
+    let detail = "the directory does not say whom a daily heartbeat is for: settings.heartbeat";
+    Rejection::new(Kind::Conflict, detail)
+}
+
 /// Sends the heartbeat now, to try it out.
 #[utoipa::path(post, operation_id = "send_heartbeat", path = "/api/v1/heartbeat/send", tag = "status",
     responses((status = 200, body = SentBody, description = "It is being sent"),

@@ -1,7 +1,7 @@
 //! Heartbeat monitors: what says that it lives by asking for an address, and how each of them is.
 //!
 //! The addresses are those that healthchecks made common, `/ping/NAME`, `/ping/NAME/fail` and `/ping/NAME/3` (the exit
-//! status of what ran), and GoAlert's for its heartbeats. GET counts as well as POST, because some tools can do no
+//! status of what ran), and `GoAlert`'s for its heartbeats. GET counts as well as POST, because some tools can do no
 //! other: that is asked for by programs that were told this address, and never by a browser.
 
 use crate::alert::age;
@@ -107,7 +107,7 @@ pub(crate) async fn by_post(
     heard(&shared, caller, &name, Ping::Well).await
 }
 
-/// Says that a monitor lives, as GoAlert takes it.
+/// Says that a monitor lives, as `GoAlert` takes it.
 #[utoipa::path(post, operation_id = "ping_as_goalert", path = "/api/v2/heartbeat/{name}", tag = "monitors",
     params(("name" = String, Path, description = "The monitor")),
     request_body(content = Option<String>, content_type = "text/plain", description = "Is not looked at"),
@@ -176,13 +176,16 @@ fn ping(status: &str, said: &str) -> Result<Ping, Rejection> {
     Ok(Ping::Failed { why: why.into() })
 }
 
+/// The refusal for a name that no monitor has, with the nearest of those that there are.
+pub(crate) fn unknown<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Rejection {
+    let hint = suggestion(name, known);
+    Rejection::new(Kind::NotFound, format!("there is no monitor {}{hint}", quoted(name)))
+}
+
 async fn heard(shared: &Shared, caller: Caller, name: &str, ping: Ping) -> Result<&'static str, Rejection> {
     let book = shared.edition().await?.directory;
     let known = Name::new(name).ok().filter(|name| book.monitors.contains_key(name));
-    let monitor = known.ok_or_else(|| {
-        let hint = suggestion(name, book.monitors.keys().map(Name::as_str));
-        Rejection::new(Kind::NotFound, format!("there is no monitor {}{hint}", quoted(name)))
-    })?;
+    let monitor = known.ok_or_else(|| unknown(name, book.monitors.keys().map(Name::as_str)))?;
     let (by, order) = (caller.actor, Order::Ping { monitor, ping });
     done(shared.api.calls.put(move |ticket| Input::Order { ticket, by, order }).await?)?;
     Ok("OK")

@@ -4,6 +4,7 @@
 //! name the field and the nearest valid choice; the `type` is for programs and does not change.
 
 use crate::call::CallError;
+use crate::{answers, heartbeat, monitors};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dispatch::Refusal;
@@ -282,18 +283,11 @@ impl From<Refusal> for Rejection {
                 Kind::Conflict,
                 format!("the alert has {} comments already", base::limits::COMMENTS_MAX),
             ),
-            Refusal::NoChoice { code, number, choices } => {
-                Self::at(Kind::Invalid, "/choice", crate::answers::no_choice(code, number, &choices))
-            }
+            Refusal::NoChoice { code, number, choices } => answers::no_choice(code, number, &choices),
             Refusal::NoSilence => Self::new(Kind::NotFound, "no silence is that one, or it is over already"),
             Refusal::TooManySilences { limit } => Self::new(Kind::Conflict, too_many_silences(limit)),
-            Refusal::UnknownMonitor { name } => {
-                Self::new(Kind::NotFound, format!("there is no monitor {name:?}"))
-            }
-            Refusal::NoHeartbeat => {
-                let detail = "the directory does not say whom a daily heartbeat is for: settings.heartbeat";
-                Self::new(Kind::Conflict, detail)
-            }
+            Refusal::UnknownMonitor { name } => monitors::unknown(name.as_str(), []),
+            Refusal::NoHeartbeat => heartbeat::nobody(),
             Refusal::NotPaused => Self::new(Kind::Conflict, "nothing is paused"),
             Refusal::Stale { version } => {
                 Self::new(Kind::Stale, format!("the directory changed meanwhile; it is at version {version}"))

@@ -27,7 +27,7 @@ impl Dispatch {
             alerts.extend(self.acknowledged_along(&alerts, name));
         }
         for alert in &alerts {
-            self.acknowledge_one(now, *alert, by, order, None, out);
+            self.acknowledge_one(now, *alert, by, (order, None), out);
         }
         Ok(self.done(alerts.into_iter().collect()))
     }
@@ -50,8 +50,7 @@ impl Dispatch {
         now: Now,
         alert: AlertId,
         by: &Actor,
-        order: &Acknowledge,
-        chosen: Option<Chosen>,
+        (order, chosen): (&Acknowledge, Option<Chosen>),
         out: &mut Vec<Effect>,
     ) {
         let Some(run) = self.runs.get_mut(&alert) else { return };

@@ -35,7 +35,7 @@ impl Dispatch {
         };
         along.retain(|alert| !alerts.contains(alert));
         for alert in &along {
-            self.acknowledge_one(now, *alert, by, &ack, None, out);
+            self.acknowledge_one(now, *alert, by, (&ack, None), out);
         }
         Ok(self.done(alerts.into_iter().chain(along).collect()))
     }
@@ -76,7 +76,7 @@ impl Dispatch {
         if choice.acknowledges || recalled {
             let recipient = order.recipient.clone();
             let ack = Acknowledge { which: order.which.clone(), recipient, comment: order.comment.clone() };
-            self.acknowledge_one(now, alert, by, &ack, Some(chosen), out);
+            self.acknowledge_one(now, alert, by, (&ack, Some(chosen)), out);
             let one = BTreeSet::from([alert]);
             return order.recipient.iter().flat_map(|name| self.acknowledged_along(&one, name)).collect();
         }

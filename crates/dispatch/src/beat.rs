@@ -10,6 +10,7 @@ use crate::record::Content;
 use crate::{Dispatch, Effect};
 use base::{Hasher, Name, Now};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Whom the message is from.
@@ -25,7 +26,7 @@ impl Dispatch {
         let source: Name = constant(SOURCE);
         // The same for all nodes, whatever each of them finds to say.
         let key =
-            beat.day.as_ref().map(|day| (day.clone(), Hasher::new("daily heartbeat").text(day).finish()));
+            beat.day.as_ref().map(|day| (Arc::clone(day), Hasher::new("daily heartbeat").text(day).finish()));
         let known = key.as_ref().and_then(|(day, _)| self.keys.find(&source, day));
         if let Some(known) = known {
             let alert = Some((known.alert, known.code));
@@ -41,8 +42,8 @@ impl Dispatch {
         let roster = self.bind(now, &binding, out)?;
         let content = Content {
             severity: Severity::Info,
-            summary: beat.summary.clone(),
-            details: beat.details.clone(),
+            summary: Arc::clone(&beat.summary),
+            details: Arc::clone(&beat.details),
             labels: BTreeMap::new(),
             origin: None,
         };

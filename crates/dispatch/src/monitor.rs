@@ -23,6 +23,8 @@ const HEARD: &str = "heard";
 const FAILED: &str = "failed: ";
 /// How soon an alert that this node cannot raise or end yet is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How soon an alert that was refused, because the disk is full or nobody would be told, is raised anew.
+const TRY_AGAIN: Duration = Duration::from_secs(60);
 /// Whom alerts of monitors are from.
 const SOURCE: &str = "monitor";
 
@@ -316,7 +318,7 @@ impl Dispatch {
             if silent {
                 next = Some(now.mono + LOOK_AGAIN);
             } else {
-                self.raise_absence(now, name, out);
+                next = self.raise_absence(now, name, out);
             }
         } else if well && open.is_some() && !self.end_absence(now, name, Why::Resolved, out) {
             next = Some(now.mono + LOOK_AGAIN);
@@ -324,17 +326,20 @@ impl Dispatch {
         self.monitors.look(name, next);
     }
 
-    fn raise_absence(&mut self, now: Now, name: &Name, out: &mut Vec<Effect>) {
+    /// Raises the alert of a monitor; gives when that is to be tried again.
+    fn raise_absence(&mut self, now: Now, name: &Name, out: &mut Vec<Effect>) -> Option<Mono> {
         let civil = self.almanac.civil(now.wall);
-        let Some(watch) = self.monitors.watches.get_mut(name) else { return };
+        let watch = self.monitors.watches.get_mut(name)?;
         watch.raised = true;
         let notice = notice(name, watch, civil, now);
-        let refused = self.take(now, notice, out).err();
-        if let Some(refusal) = refused {
-            let summary = format!("monitor {name} is missing, and its alert was refused");
-            let details = format!("The reason: {refusal:?}");
-            self.tell(now, &format!("monitor {name}"), &summary, &details, out);
+        let refusal = self.take(now, notice, out).err()?;
+        if let Some(watch) = self.monitors.watches.get_mut(name) {
+            watch.raised = false;
         }
+        let summary = format!("monitor {name} is missing, and its alert was refused");
+        let details = format!("The reason: {refusal:?}");
+        self.tell(now, &format!("monitor {name}"), &summary, &details, out);
+        Some(now.mono + TRY_AGAIN)
     }
 
     /// Ends the alert of a monitor, if it is this node's to end. False if another node's word is waited for.

@@ -7,6 +7,7 @@ use api::Api;
 use dispatch::directory::{Daily, Settings};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use ownership::Role;
 use std::time::Duration;
 
 /// How often the clock is looked at.
@@ -14,15 +15,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Sends the heartbeat of each day, for as long as the node runs.
 pub(crate) async fn keep_beating(api: Api) {
-    let mut sent = None;
+    let (mut sent, mut told) = (None, None);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        let Ok(edition) = api.calls.read(|core, _| core.edition().clone()).await else { continue };
+        let me = api.node.id;
+        let known = api.calls.read(move |core, _| {
+            let witness = core.members().get(&me).is_some_and(|member| member.role == Role::Witness);
+            (!witness).then(|| core.edition().clone())
+        });
+        let Ok(Some(edition)) = known.await else { continue };
         let due = due(&edition.directory.settings, Timestamp::now());
         let Some(day) = due.filter(|day| sent.as_ref() != Some(day)) else { continue };
         match api::send_daily(&api, &day).await {
             Ok(_) => sent = Some(day),
-            Err(error) => tracing::warn!(%error, "the daily heartbeat could not be sent; it is tried again"),
+            Err(error) => {
+                if told.as_ref() != Some(&error) {
+                    tracing::warn!(%error, "the daily heartbeat could not be sent; it is tried again");
+                }
+                told = Some(error);
+            }
         }
     }
 }

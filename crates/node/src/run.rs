@@ -141,13 +141,11 @@ pub async fn run(
     let running = tokio::spawn(event_loop.run(arrivals, effects));
     let serving = announce_and_serve(listeners, folder, &config, &api)?;
     let upkeep = (certificates, neighbours, troubles);
-    let beating = tokio::spawn(heartbeat::keep_beating(api.clone()));
-    let renewing = keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls);
-    let renewing = tokio::spawn(renewing);
+    let mut tasks = tokio::task::JoinSet::new(); // They end with this function.
+    tasks.spawn(heartbeat::keep_beating(api.clone()));
+    tasks.spawn(keep_fresh(folder.to_owned(), config, upkeep, serving.tls.clone(), api.calls));
     ready(serving.ready);
     let ended = until_stopped(stop, stop_loop, running, &serving).await;
-    beating.abort();
-    renewing.abort();
     drop(std::fs::remove_file(folder.join(LISTENING_FILE)));
     ended
 }

@@ -36,6 +36,9 @@ pub(crate) fn order(what: &str, order: &Order) -> String {
         | Order::TakeOver { .. }
         | Order::ForcePrimary
         | Order::Warn { .. }
+        | Order::Choose(_)
+        | Order::Ping { .. }
+        | Order::Beat(_)
         | Order::Note { .. } => what.into(),
     }
 }

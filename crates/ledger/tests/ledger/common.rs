@@ -113,6 +113,7 @@ impl Pen {
             recipient: Some(name("anna")),
             by: by.clone(),
             comment: Some("on my way".into()),
+            chosen: None,
         };
         let ack = self.write(Record::Ack { alert: id, ack });
         let end = self.write(Record::End { alert: id, end: End { at: self.at, why: Why::Resolved, by } });
