@@ -235,7 +235,7 @@ pub fn template(data: &[u8]) {
     let (subject, body) = (part(), part().unwrap_or_default());
     let channel = "mail".parse().expect("letters are a name");
     let template = Template { channel, language: None, default: true, subject, body };
-    let Ok(rendered) = node::render::preview(&template, parts.next(), None) else { return };
+    let Ok(rendered) = node::render::preview(&template, parts.next(), None, true) else { return };
     assert!(rendered.text.len() <= MESSAGE_BYTES_MAX, "{} bytes", rendered.text.len());
     let breaks = |subject: String| subject.contains(['\r', '\n']);
     assert!(!rendered.subject.is_some_and(breaks), "a subject has one line");

@@ -19,7 +19,7 @@ use dispatch::directory::{Edition, Scope};
 use dispatch::input::Order;
 use dispatch::record::Actor;
 use dispatch::{Answer, Input, Refusal};
-use record::document::{Document, Kind as ChangeKind, Lines, Located, Problem, diff, form};
+use record::document::{Document, Kind as ChangeKind, Lines, Located, Problem, diff};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -173,7 +173,6 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
         let at = moment::written(row.at);
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let number = |pointer: &str| record.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
-        let short = |pointer: &str| u16::try_from(number(pointer)).unwrap_or(u16::MAX);
         match row.kind.as_str() {
             "accept" => {
                 answers = ClosedAnswers::of(record.pointer("/accept/choices"));
@@ -213,20 +212,9 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
                 text: text("/comment/comment/text").unwrap_or_else(|| row.text.clone()),
             }),
             _ => {
-                one.alert.late |= number("/step-fired/fired/late") > 0;
-                one.steps.push(StepBody {
-                    round: short("/step-fired/step/round").saturating_add(1),
-                    step: short("/step-fired/step/step"),
-                    at,
-                    late_seconds: number("/step-fired/fired/late") / 1000,
-                    empty: record
-                        .pointer("/step-fired/fired/empty")
-                        .and_then(Value::as_bool)
-                        .unwrap_or(false),
-                    by: actor(row),
-                    on_call: shifts(record.pointer("/step-fired/fired/on_call")),
-                    withheld: withheld(record.pointer("/step-fired/fired/withheld")),
-                });
+                let step = fired_step(&record, at, actor(row));
+                one.alert.late |= step.late_seconds > 0;
+                one.steps.push(step);
             }
         }
     }
@@ -236,6 +224,23 @@ fn whole(row: AlertRow, told: &[TrailRow]) -> OneBody {
         one.alert.acknowledgements = acks;
     }
     one
+}
+
+/// A step as its firing tells it.
+fn fired_step(record: &Value, at: String, by: Option<String>) -> StepBody {
+    let number = |pointer: &str| record.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let short = |pointer: &str| u16::try_from(number(pointer)).unwrap_or(u16::MAX);
+    let empty = record.pointer("/step-fired/fired/empty").and_then(Value::as_bool);
+    StepBody {
+        round: short("/step-fired/step/round").saturating_add(1),
+        step: short("/step-fired/step/step"),
+        at,
+        late_seconds: number("/step-fired/fired/late") / 1000,
+        empty: empty.unwrap_or(false),
+        by,
+        on_call: shifts(record.pointer("/step-fired/fired/on_call")),
+        withheld: withheld(record.pointer("/step-fired/fired/withheld")),
+    }
 }
 
 /// What filters withheld, in the words in which it is told of an open alert.

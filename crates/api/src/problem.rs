@@ -259,11 +259,7 @@ impl From<Refusal> for Rejection {
             Refusal::ReachesNobody => {
                 Self::at(Kind::Invalid, "/to", "nobody among the recipients has an address")
             }
-            Refusal::KeyReused => Self::at(
-                Kind::Invalid,
-                KEY_HEADER,
-                "this idempotency key was used for another request; take a new one for each request",
-            ),
+            Refusal::KeyReused => Self::at(Kind::Invalid, KEY_HEADER, KEY_REUSED),
             Refusal::TooManyOpen { limit } => Self::new(
                 Kind::Busy,
                 format!("{limit} alerts are open already; close some, or wait until they are"),
@@ -315,6 +311,8 @@ impl From<Refusal> for Rejection {
         }
     }
 }
+
+const KEY_REUSED: &str = "this idempotency key was used for another request; take a new one for each request";
 
 fn too_many_silences(limit: usize) -> String {
     format!("{limit} silences lie ahead already, those ended early among them; make their times shorter")

@@ -19,7 +19,7 @@ use crate::silence::{Hush, silent_spans};
 use crate::state::{Open, Sent, State};
 use crate::witness::Briefing;
 use crate::{Dispatch, Effect};
-use base::{AlertId, LogId, Name, Now, Wall};
+use base::{AlertId, LogId, Name, NodeId, Now, Wall};
 use ownership::{Cluster, Rules};
 use selection::{Selection, Timing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -61,14 +61,12 @@ impl Dispatch {
         out: &mut Vec<Effect>,
     ) -> Self {
         let (codes, keys) = (codes(&identity, &state, past.codes), keys(&state, past.keys, now));
-        // What a boot of ours began to send may be among what is lost.
-        let kept = |log: &LogId| log.node == identity.log.node && state.lost.is_empty();
         let mut core = Self {
             me: identity.log,
             next: 0,
             durable: state.applied.clone(),
             base: past.base,
-            kept: state.applied.keys().copied().filter(kept).collect(),
+            kept: kept(identity.log.node, &state),
             cluster: Cluster::new(identity.log, settings.cluster, settings.rules, now.mono),
             keepalive: Keepalive::default(),
             briefing: Briefing::default(),
@@ -290,6 +288,12 @@ impl Dispatch {
         self.schedule(alert);
         self.set_lapse(alert);
     }
+}
+
+/// The logs of ours that are known to the end: what a boot of ours began to send may be among what is lost.
+fn kept(node: NodeId, state: &State) -> BTreeSet<LogId> {
+    let ours = state.applied.keys().filter(|log| log.node == node && state.lost.is_empty());
+    ours.copied().collect()
 }
 
 /// The codes that were given, those of the alerts that are still open among them.

@@ -459,10 +459,6 @@ fn start(
 
 /// A record is one of these silences, or ends one.
 fn about_silence(id: RecordId, entry: &Entry, silences: &[RecordId]) -> bool {
-    let silence = match &entry.record {
-        Record::Silence(_) => id,
-        Record::Unsilence { silence, .. } => *silence,
-        _ => return false,
-    };
+    let silence = if let Record::Unsilence { silence, .. } = &entry.record { *silence } else { id };
     silences.contains(&silence)
 }
