@@ -17,7 +17,7 @@ use crate::silence::{Hush, silent_spans};
 use crate::state::{Open, Sent, State};
 use crate::witness::Briefing;
 use crate::{Dispatch, Effect};
-use base::{AlertId, LogId, Name, Now};
+use base::{AlertId, LogId, Name, Now, Wall};
 use ownership::{Cluster, Rules};
 use selection::{Selection, Timing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -58,14 +58,11 @@ impl Dispatch {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Self {
-        let mut codes_past = past.codes;
         let mut keys_past = past.keys;
         // To who asks again nothing is promised that nobody may have any more.
         keys_past.retain(|key| !state.lost.contains(&key.alert.0));
         // What a boot of ours began to send may be among what is lost.
         let kept = |log: &LogId| log.node == identity.log.node && state.lost.is_empty();
-        let ours = state.open.values().filter(|open| open.alert.code.letter == identity.letter);
-        codes_past.extend(ours.map(|open| (open.at, open.alert.code.number)));
         let mut core = Self {
             me: identity.log,
             next: 0,
@@ -96,7 +93,7 @@ impl Dispatch {
             pause_alarm: None,
             marks: BTreeMap::new(),
             open_codes: BTreeMap::new(),
-            codes: Codes::new(identity.letter, &codes_past),
+            codes: codes(identity.letter, past.codes, &state),
             keys: Keys::new(&keys_past, now),
             bindings: BTreeMap::new(),
             rules: crate::rulebook::Rulebook::default(),
@@ -277,6 +274,13 @@ impl Dispatch {
         self.schedule(alert);
         self.set_lapse(alert);
     }
+}
+
+/// The codes of our letter, of which some were given lately, and some name open alerts.
+fn codes(letter: char, mut given: Vec<(Wall, u32)>, state: &State) -> Codes {
+    let ours = state.open.values().filter(|open| open.alert.code.letter == letter);
+    given.extend(ours.map(|open| (open.at, open.alert.code.number)));
+    Codes::new(letter, &given)
 }
 
 /// Everything that an alert's facts say is to be told, told or not.
