@@ -7,13 +7,13 @@ use crate::auth::{Allowed, Operate};
 use crate::call::Calls;
 use crate::history::Histories;
 use crate::problem::{Kind, Rejection};
-use crate::{Api, Server, Services, moment, status};
+use crate::{Api, Server, Services, moment};
 use axum::Json;
 use axum::extract::State;
 use base::{Now, Wall};
 use dispatch::input::{Beat, Order};
 use dispatch::record::Actor;
-use dispatch::{Answer, Dispatch, Input, Taken};
+use dispatch::{Answer, Dispatch, Input, Standing, Taken};
 use ownership::Condition;
 use serde::Serialize;
 use std::time::Duration;
@@ -23,6 +23,9 @@ use utoipa::ToSchema;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Below this share of free space, in percent, the disk is mentioned in the first line.
 const DISK_LOW_PERCENT: u64 = 10;
+
+/// Alerts that are looked at; of more, the rest is not counted.
+const LOOKED_AT_MAX: usize = 5000;
 
 /// What became of a heartbeat.
 #[derive(Debug, Serialize, ToSchema)]
@@ -131,9 +134,9 @@ fn seen(core: &Dispatch, now: Now, name: &str) -> Findings {
     note_nodes(&mut found, core, now, name);
     note_providers(&mut found, core, now);
     note_monitors(&mut found, core, now);
-    let (open, acknowledged, waiting) = status::counts_of(core, now);
+    let (open, acknowledged) = counts(core);
     found.note(
-        format!("Alerts: {open} open, {acknowledged} acknowledged, {waiting} to be sent."),
+        format!("Alerts: {open} open, {acknowledged} acknowledged."),
         (open > 0).then(|| format!("{open} alert(s) open")),
     );
     if core.is_paused() {
@@ -144,6 +147,20 @@ fn seen(core: &Dispatch, now: Now, name: &str) -> Findings {
         found.note(format!("The disk is full, and new alerts are refused: {why}."), wrong);
     }
     found
+}
+
+/// Alerts that ask somebody, and those that somebody took; our own, such as a heartbeat on its way, do not count.
+fn counts(core: &Dispatch) -> (usize, usize) {
+    let theirs = core.open_after(None).filter(|(_, open)| !open.alert.system).take(LOOKED_AT_MAX);
+    let (mut open, mut acknowledged) = (0, 0);
+    for (id, _) in theirs {
+        match core.standing(id) {
+            Some(Standing::Open) | None => open += 1,
+            Some(Standing::Acknowledged) => acknowledged += 1,
+            Some(Standing::Ended) => (),
+        }
+    }
+    (open, acknowledged)
 }
 
 fn note_nodes(found: &mut Findings, core: &Dispatch, now: Now, name: &str) {

@@ -113,7 +113,7 @@ const LOOKED_AT_MAX: usize = 5000;
 pub(crate) async fn status(State(shared): Server, _: Allowed<Read>) -> Result<Json<StatusBody>, Rejection> {
     let node = shared.api.node.clone();
     let body = shared.api.calls.read(move |core, now| {
-        let (open, acknowledged, waiting) = counts_of(core, now);
+        let (open, acknowledged, waiting) = counts(core, queued(core, now));
         let paused = core.state().pauses.values().next().map(|pause| PausedBody {
             by: pause.by.to_string(),
             at: moment::written(pause.at),
@@ -143,11 +143,6 @@ pub(crate) async fn status(State(shared): Server, _: Allowed<Read>) -> Result<Js
         body
     });
     Ok(Json(body.await?))
-}
-
-/// Open alerts, those that need nobody, and those with something to send.
-pub(crate) fn counts_of(core: &Dispatch, now: Now) -> (usize, usize, usize) {
-    counts(core, queued(core, now))
 }
 
 /// Alerts in the queues of all channels; one with several channels counts for each.

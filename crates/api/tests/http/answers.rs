@@ -55,6 +55,7 @@ async fn the_page_has_a_button_for_each_choice_and_looking_answers_nothing() {
     let alert = node.get("/api/v1/alerts/A1").await.json();
     assert_eq!((&alert["state"], counts(&alert)), (&json!("acknowledged"), vec![1, 0]));
     assert_eq!(press(&node, &link, "action=3").await.0, StatusCode::UNPROCESSABLE_ENTITY);
+    node.settle().await;
     let trail = node.get("/api/v1/trail?kind=comment").await;
     assert!(
         trail.text.contains("anna answered A1 through the link: 2 = cannot <come>: abroad"),

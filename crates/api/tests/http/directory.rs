@@ -112,5 +112,17 @@ async fn a_template_is_tried() {
         "template": { "channel": "mail", "subject": "!", "body": "{{ summary }}" }, "sample": { "summary": "x" },
     });
     let made = node.post("/api/v1/templates/preview", &body.to_string()).await;
-    assert_eq!(made.json(), json!({ "subject": "!", "body": "x" }));
+    let made = made.json();
+    assert_eq!((&made["subject"], &made["body"]), (&json!("!"), &json!("x")));
+    assert_eq!(made["size"], json!({ "characters": 1, "sms": null }));
+    assert_eq!(
+        (&made["longest"]["size"]["characters"], &made["shortest"]["body"]),
+        (&json!(26), &json!("x"))
+    );
+
+    let body = json!({ "template": { "channel": "sms", "body": "{{ summary }}" } });
+    let made = node.post("/api/v1/templates/preview", &body.to_string()).await.json();
+    let sms = &made["longest"]["size"]["sms"];
+    assert_eq!(*sms, json!({ "encoding": "ucs-2", "units": 26, "parts": 1, "because_of": ["–"] }));
+    assert_eq!(made["shortest"]["size"]["sms"]["encoding"], "gsm-7");
 }
