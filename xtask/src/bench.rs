@@ -13,6 +13,7 @@ mod mass;
 mod node;
 mod sink;
 mod start;
+mod weight;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -65,6 +66,7 @@ const PARTS: &[Part] = &[
     Part { name: "mail", run: mail::run },
     Part { name: "mass", run: mass::run },
     Part { name: "start", run: start::run },
+    Part { name: "weight", run: weight::run },
     Part { name: "pair", run: cluster::accepts },
     Part { name: "rejoin", run: cluster::rejoin },
     Part { name: "takeover", run: cluster::takeover },

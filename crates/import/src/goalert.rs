@@ -178,12 +178,9 @@ fn take_schedule(desk: &mut Desk<'_>, plan: &Planned, rotations: &BTreeMap<Strin
     let mut made = Vec::new();
     for assignment in &plan.targets {
         let what = format!("schedule {:?}: {}", plan.name, assignment.target.name.as_deref().unwrap_or("?"));
-        let windows = match windows(&assignment.rules) {
-            Some(windows) => windows,
-            None => {
-                desk.report.left(0, what, "its times cannot be read, or are none", "write them by hand");
-                continue;
-            }
+        let Some(windows) = windows(&assignment.rules) else {
+            desk.report.left(0, what, "its times cannot be read, or are none", "write them by hand");
+            continue;
         };
         let Some((layer, zone)) = layer(desk, &what, &assignment.target, rotations, &plan.time_zone) else {
             continue;

@@ -41,6 +41,12 @@ impl Measured {
         super::rate(self.times.len() * each, self.took)
     }
 
+    /// Requests per second.
+    pub(crate) fn requests_per_second(&self) -> f64 {
+        let count = f64::from(u32::try_from(self.times.len()).unwrap_or(u32::MAX));
+        count / self.took.as_secs_f64()
+    }
+
     /// The time within which `percent` of the answers came.
     pub(crate) fn within(&self, percent: usize) -> String {
         millis(share(&self.times, percent))
@@ -117,9 +123,31 @@ fn request(at: SocketAddr, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
 
 /// One request over a connection of its own.
 pub(crate) fn ask(at: SocketAddr, method: &str, path: &str, body: &str) -> Result<Answer, String> {
+    answered(at, &request(at, method, path, body.as_bytes()))
+}
+
+/// The same with a token.
+pub(crate) fn ask_with(
+    at: SocketAddr,
+    method: &str,
+    path: &str,
+    body: &str,
+    token: &str,
+) -> Result<Answer, String> {
+    // One more line of the head, behind the first.
+    let plain = request(at, method, path, body.as_bytes());
+    let text = String::from_utf8_lossy(&plain).replacen(
+        "\r\n",
+        &format!("\r\nAuthorization: Bearer {token}\r\n"),
+        1,
+    );
+    answered(at, text.as_bytes())
+}
+
+fn answered(at: SocketAddr, request: &[u8]) -> Result<Answer, String> {
     let failed = |why: std::io::Error| format!("{at}: {why}");
     let mut stream = TcpStream::connect(at).map_err(failed)?;
-    stream.write_all(&request(at, method, path, body.as_bytes())).map_err(failed)?;
+    stream.write_all(request).map_err(failed)?;
     Answer::read(&mut BufReader::new(&stream))
 }
 

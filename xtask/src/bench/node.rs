@@ -16,9 +16,9 @@ use super::load::{Load, ask};
 use crate::step;
 
 /// The path that takes one notice.
-const ONE: &str = "/api/v1/notices";
+pub(super) const ONE: &str = "/api/v1/notices";
 /// The path that takes a list of them.
-const MANY: &str = "/api/v1/notices/batch";
+pub(super) const MANY: &str = "/api/v1/notices/batch";
 /// How long a node may take to its first yes.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -74,6 +74,13 @@ impl Node {
             thread::sleep(Duration::from_millis(1));
         }
         Ok(begun.elapsed())
+    }
+
+    /// The admin's token.
+    pub(super) fn token(&self) -> Result<String, String> {
+        let file = self.folder.join("admin.token");
+        let text = fs::read_to_string(&file).map_err(|why| format!("{}: {why}", file.display()))?;
+        Ok(text.trim().to_owned())
     }
 
     /// kill -9.

@@ -1,4 +1,4 @@
-//! `inhibit_rules`.
+//! What keeps other alerts quiet: `inhibit_rules` become inhibitions, one for each.
 
 use super::matchers::{self, Keys};
 use super::{Fields, Reader};

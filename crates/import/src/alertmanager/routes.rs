@@ -1,4 +1,5 @@
-//! The tree of routes.
+//! Routes as they are written, with what they inherit, and what becomes of them: routes in a list, policies by how
+//! often they repeat, and maintenance for times in which nothing is told.
 
 use super::matchers::{self, Keys};
 use super::tree::{Branch, rows};
