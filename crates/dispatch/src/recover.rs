@@ -19,7 +19,7 @@ use crate::silence::{Hush, silent_spans};
 use crate::state::{Open, Sent, State};
 use crate::witness::Briefing;
 use crate::{Dispatch, Effect};
-use base::{AlertId, LogId, Name, Now, Wall};
+use base::{AlertId, LogId, Name, NodeId, Now, Wall};
 use ownership::{Cluster, Rules};
 use selection::{Selection, Timing};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -60,11 +60,7 @@ impl Dispatch {
         now: Now,
         out: &mut Vec<Effect>,
     ) -> Self {
-        let mut keys_past = past.keys;
-        // To who asks again nothing is promised that nobody may have any more.
-        keys_past.retain(|key| !state.lost.contains(&key.alert.0));
-        // What a boot of ours began to send may be among what is lost.
-        let kept = |log: &LogId| log.node == identity.log.node && state.lost.is_empty();
+        let (codes, keys) = (codes(&identity, &state, past.codes), keys(&state, past.keys, now));
         let mut core = Self {
             me: identity.log,
             next: 0,
@@ -96,8 +92,8 @@ impl Dispatch {
             pause_alarm: None,
             marks: BTreeMap::new(),
             open_codes: BTreeMap::new(),
-            codes: codes(identity.letter, past.codes, &state),
-            keys: Keys::new(&keys_past, now),
+            codes,
+            keys,
             bindings: BTreeMap::new(),
             rules: crate::rulebook::Rulebook::default(),
             indexes: BTreeMap::new(),
@@ -294,11 +290,23 @@ impl Dispatch {
     }
 }
 
-/// The codes of our letter, of which some were given lately, and some name open alerts.
-fn codes(letter: char, mut given: Vec<(Wall, u32)>, state: &State) -> Codes {
-    let ours = state.open.values().filter(|open| open.alert.code.letter == letter);
+/// The logs of ours that are known to the end: what a boot of ours began to send may be among what is lost.
+fn kept(node: NodeId, state: &State) -> BTreeSet<LogId> {
+    let ours = state.applied.keys().filter(|log| log.node == node && state.lost.is_empty());
+    ours.copied().collect()
+}
+
+/// The codes that were given, those of the alerts that are still open among them.
+fn codes(identity: &Identity, state: &State, mut given: Vec<(Wall, u32)>) -> Codes {
+    let ours = state.open.values().filter(|open| open.alert.code.letter == identity.letter);
     given.extend(ours.map(|open| (open.at, open.alert.code.number)));
-    Codes::new(letter, &given)
+    Codes::new(identity.letter, &given)
+}
+
+/// The idempotency keys that still count: to who asks again nothing is promised that nobody may have any more.
+fn keys(state: &State, mut used: Vec<PastKey>, now: Now) -> Keys {
+    used.retain(|key| !state.lost.contains(&key.alert.0));
+    Keys::new(&used, now)
 }
 
 /// Everything that an alert's facts say is to be told, told or not.
