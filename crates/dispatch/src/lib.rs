@@ -77,7 +77,6 @@ use bundle::Bundles;
 use clock::{Active, ActiveClock};
 use codes::Codes;
 use delivery::Channel;
-use flapping::Raised;
 use input::Effect::Append;
 use keys::Keys;
 use lane::Job;
@@ -144,7 +143,6 @@ pub struct Dispatch {
     bundles: Bundles,
     clock: ActiveClock,
     hush: Hush,
-    raised: Raised,
     steps_due: BTreeSet<(Active, AlertId)>,
     lapses_due: BTreeSet<(Mono, AlertId)>,
     retries_due: BTreeSet<(Mono, AlertId, Job)>,
