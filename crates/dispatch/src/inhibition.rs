@@ -228,9 +228,9 @@ mod tests {
     }
 
     fn accepted(effects: &[Effect]) -> Vec<AlertId> {
-        let of = |effect: &Effect| match effect {
-            Effect::Append { id, entry } if matches!(entry.record, Record::Accept(_)) => Some(AlertId(*id)),
-            _ => None,
+        let of = |effect: &Effect| {
+            let Effect::Append { id, entry } = effect else { return None };
+            matches!(entry.record, Record::Accept(_)).then_some(AlertId(*id))
         };
         effects.iter().filter_map(of).collect()
     }
@@ -267,8 +267,8 @@ mod tests {
     #[test]
     fn what_came_and_went_leaves_nothing_behind() {
         let mut inhibitions = Inhibitions::default();
-        let mut book = Directory::default();
-        book.inhibitions = vec![rule("a=\"1\"", "a=\"2\"", &["b"])];
+        let rules = vec![rule("a=\"1\"", "a=\"2\"", &["b"])];
+        let book = Directory { inhibitions: rules, ..Directory::default() };
         assert!(inhibitions.adopt(&book) && !inhibitions.adopt(&book));
         let id = |seq| AlertId(RecordId { log: LogId { node: NodeId(1), boot: BootId(1) }, seq });
         for seq in 0..4 {

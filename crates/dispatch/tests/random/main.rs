@@ -459,10 +459,6 @@ fn start(
 
 /// A record is one of these silences, or ends one.
 fn about_silence(id: RecordId, entry: &Entry, silences: &[RecordId]) -> bool {
-    let silence = match &entry.record {
-        Record::Silence(_) => id,
-        Record::Unsilence { silence, .. } => *silence,
-        _ => return false,
-    };
-    silences.contains(&silence)
+    let is = matches!(entry.record, Record::Silence(_)) && silences.contains(&id);
+    is || matches!(&entry.record, Record::Unsilence { silence, .. } if silences.contains(silence))
 }

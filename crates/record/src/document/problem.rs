@@ -118,7 +118,8 @@ fn path_of(pointer: &str) -> String {
     let mut path = String::new();
     for (at, segment) in segments.iter().enumerate() {
         // Only the entries of a section have free names, and such a name may be a number.
-        let named = at == 0 || (at == 1 && segments.first().is_none_or(|section| section != "routes"));
+        let listed = |section: &String| matches!(section.as_str(), "routes" | "inhibitions");
+        let named = at == 0 || (at == 1 && !segments.first().is_some_and(listed));
         if !named && segment.bytes().all(|b| b.is_ascii_digit()) && !segment.is_empty() {
             write!(path, "[{segment}]").unwrap_or_default();
         } else {

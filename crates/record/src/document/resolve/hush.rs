@@ -40,6 +40,9 @@ impl<'a> Check<'a> {
     }
 
     fn inhibition(&mut self, place: &Place<'_>, form: &form::Inhibition) -> Inhibition {
+        let name = self.name(&place.key("name"), &form.name).unwrap_or_else(placeholder);
+        let source = self.definite(&place.key("source"), &form.source);
+        let target = self.definite(&place.key("target"), &form.target);
         if form.equal.len() > INHIBITION_LABELS_MAX {
             let detail = format!("there are {} labels; at most {INHIBITION_LABELS_MAX}", form.equal.len());
             self.note(&place.key("equal"), detail);
@@ -50,9 +53,9 @@ impl<'a> Check<'a> {
             }
         }
         Inhibition {
-            name: self.name(&place.key("name"), &form.name).unwrap_or_else(placeholder),
-            source: self.definite(&place.key("source"), &form.source),
-            target: self.definite(&place.key("target"), &form.target),
+            name,
+            source,
+            target,
             equal: form.equal.iter().map(|label| label.as_str().into()).collect(),
         }
     }
