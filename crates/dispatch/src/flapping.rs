@@ -58,8 +58,8 @@ impl Dispatch {
         route: &Name,
     ) -> Option<Flapping> {
         let (fingerprint, rule) = fingerprint.zip(self.flapping_rule(route))?;
-        self.raised.note(now.mono, fingerprint);
-        self.raised.judge(now.mono, fingerprint, rule)
+        self.hush.raised.note(now.mono, fingerprint);
+        self.hush.raised.judge(now.mono, fingerprint, rule)
     }
 
     /// A peer accepted an alert: this node is to know how often that was if it takes over. A twin of one that is
@@ -68,7 +68,7 @@ impl Dispatch {
         let Some(open) = self.state.open.get(&alert) else { return };
         let raised = open.alert.fingerprint.filter(|it| self.same(*it).is_none_or(|same| same == alert));
         if let Some(fingerprint) = raised.filter(|_| self.flapping_rule(&open.alert.route).is_some()) {
-            self.raised.note(now.mono, fingerprint);
+            self.hush.raised.note(now.mono, fingerprint);
         }
     }
 

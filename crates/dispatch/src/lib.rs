@@ -67,7 +67,6 @@ use bind::Binding;
 use clock::{Active, ActiveClock};
 use codes::Codes;
 use delivery::Channel;
-use flapping::Raised;
 use input::Effect::Append;
 use keys::Keys;
 use lane::Job;
@@ -131,7 +130,6 @@ pub struct Dispatch {
     providers: BTreeMap<Name, Provider>,
     clock: ActiveClock,
     hush: Hush,
-    raised: Raised,
     steps_due: BTreeSet<(Active, AlertId)>,
     lapses_due: BTreeSet<(Mono, AlertId)>,
     retries_due: BTreeSet<(Mono, AlertId, Job)>,

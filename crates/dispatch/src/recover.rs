@@ -6,7 +6,6 @@ use crate::codes::Codes;
 use crate::delivery::Channel;
 use crate::directory::Mode;
 use crate::escalation::next_step;
-use crate::flapping::Raised;
 use crate::hold::Holds;
 use crate::input::{Past, ProviderSpec};
 use crate::keys::Keys;
@@ -91,7 +90,6 @@ impl Dispatch {
             providers: BTreeMap::new(),
             clock: ActiveClock::default(),
             hush: Hush::default(),
-            raised: Raised::default(),
             steps_due: BTreeSet::new(),
             lapses_due: BTreeSet::new(),
             retries_due: BTreeSet::new(),
@@ -113,9 +111,7 @@ impl Dispatch {
             state,
         };
         core.configure(now, settings.provider, providers, &past.quota);
-        for log in core.state.applied.keys() {
-            core.cluster.note_log(*log, now.mono);
-        }
+        core.state.applied.keys().for_each(|log| core.cluster.note_log(*log, now.mono));
         core.enrol(now);
         core.append(now, Record::Start { version: identity.version, because: identity.because }, out);
         core.tell_of_losses(now, out);

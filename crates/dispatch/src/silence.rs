@@ -5,6 +5,7 @@
 //! What it means for an alert to be held back is said in `hold`.
 
 use crate::directory::{Directory, Maintenance};
+use crate::flapping::Raised;
 use crate::inhibition::Inhibitions;
 use crate::input::{Answer, Refusal};
 use crate::record::{Actor, Record, Silence};
@@ -40,6 +41,8 @@ pub(crate) struct Hush {
     pub(crate) freeing: BTreeSet<AlertId>,
     /// Alerts that flapped, and from when on they are told.
     pub(crate) steady: BTreeSet<(Mono, AlertId)>,
+    /// When which trouble was raised.
+    pub(crate) raised: Raised,
     /// It was looked at all since the start.
     pub(crate) looked: bool,
 }
