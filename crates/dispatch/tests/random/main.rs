@@ -459,6 +459,6 @@ fn start(
 
 /// A record is one of these silences, or ends one.
 fn about_silence(id: RecordId, entry: &Entry, silences: &[RecordId]) -> bool {
-    let silence = if let Record::Unsilence { silence, .. } = &entry.record { *silence } else { id };
-    silences.contains(&silence)
+    let is = matches!(entry.record, Record::Silence(_)) && silences.contains(&id);
+    is || matches!(&entry.record, Record::Unsilence { silence, .. } if silences.contains(silence))
 }

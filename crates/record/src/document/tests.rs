@@ -295,7 +295,7 @@ fn routes_and_their_parts_are_judged() {
             "routes[0].windows[0].from: \"8:00\" is not a time of day from 00:00 to 23:59",
             "routes[0].windows[0].until: \"24:01\" is not a time of day from 00:01 to 24:00",
             "routes[0].bundle.over: the first message never waits for others; it is at least 1",
-            "routes[0].bundle.within: it is at most 1h",
+            "routes[0].bundle.within: \"2h\" is too long; at most 1h",
         ],
     );
 }
