@@ -35,10 +35,8 @@ pub struct Imported {
 
 impl Imported {
     /// The directory as TOML. `file` is named in its head.
-    ///
-    /// What this version's directory cannot spell is added to the report.
-    pub fn write(&mut self, file: &str) -> String {
-        writer::write(&self.book, file, &mut self.report)
+    pub fn write(&self, file: &str) -> String {
+        writer::write(&self.book, file)
     }
 }
 

@@ -26,7 +26,7 @@ fn one(out: &mut Output, args: &Import, read: Read) -> Outcome {
     let shown = args.file.display().to_string();
     let text = std::fs::read_to_string(&args.file).map_err(|error| Failure::file(&args.file, &error))?;
     let imported = node::judge::by_rules(|rules| read(&text, rules));
-    let mut imported =
+    let imported =
         imported.map_err(|error| Failure::failed(format!("{}: {error}", place(&shown, error.line))))?;
     let written = imported.write(&shown);
     if let Err(wrong) = node::judge::directory_text(&written, "the imported directory") {

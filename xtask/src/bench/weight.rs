@@ -107,9 +107,7 @@ fn directory(routes: usize) -> String {
 
 /// The tests of a route that no alert passes: the first holds for all of them.
 fn tests(number: usize) -> String {
-    format!(
-        "labels = [{{ label = \"site\", equals = \"north\" }}, {{ label = \"unit\", equals = \"u{number}\" }}]"
-    )
+    format!("matchers = ['site=\"north\"', 'unit=\"u{number}\"']")
 }
 
 /// A notice that the routes decide upon.

@@ -139,7 +139,7 @@ fn a_receiver_that_reaches_nobody_stays_a_recipient() {
 proptest! {
     #[test]
     fn whatever_is_carried_over_makes_a_directory_that_can_be_used(text in configurations()) {
-        let mut imported = alertmanager(&text, &rules()).unwrap();
+        let imported = alertmanager(&text, &rules()).unwrap();
         prop_assert!(!is_empty(&imported.book.document));
         let written = imported.write("alertmanager.yml");
         prop_assert_eq!(wrong(&written), Vec::<String>::new(), "{}\n{}", text, written);

@@ -51,7 +51,7 @@ const ONCALL: &str = r#"{
   {"id": "R2", "integration_id": "C1", "escalation_chain_id": "F1", "is_the_last_route": true}]
 }"#;
 
-fn used(mut imported: Imported) -> Imported {
+fn used(imported: Imported) -> Imported {
     let text = imported.write("x.json");
     assert_eq!(wrong(&text), Vec::<String>::new(), "{text}");
     imported
