@@ -11,6 +11,7 @@ use crate::{Dispatch, Effect};
 use base::limits::{FLAPPING_RAISED_MAX, FLAPPING_REMEMBERED_MAX};
 use base::{AlertId, Digest, Mono, Name, Now};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// When troubles were raised, by their fingerprints.
 #[derive(Clone, Debug, Default)]
@@ -65,9 +66,9 @@ impl Dispatch {
     /// A peer accepted an alert: this node is to know how often that was if it takes over. A twin of one that is
     /// open was raised once.
     pub(crate) fn note_raised(&mut self, now: Now, alert: AlertId) {
-        let Some(open) = self.state.open.get(&alert) else { return };
-        let raised = open.alert.fingerprint.filter(|it| self.same(*it).is_none_or(|same| same == alert));
-        if let Some(fingerprint) = raised.filter(|_| self.flapping_rule(&open.alert.route).is_some()) {
+        let Some(bound) = self.state.open.get(&alert).map(|open| Arc::clone(&open.alert)) else { return };
+        let raised = bound.fingerprint.filter(|it| self.same(*it).is_none_or(|same| same == alert));
+        if let Some(fingerprint) = raised.filter(|_| self.flapping_rule(&bound.route).is_some()) {
             self.hush.raised.note(now.mono, fingerprint);
         }
     }
@@ -80,9 +81,9 @@ impl Dispatch {
         }
     }
 
-    fn flapping_rule(&self, route: &Name) -> Option<directory::Flapping> {
-        let mut routes = self.state.edition.directory.routes.iter();
-        routes.find(|it| it.name == *route)?.flapping
+    fn flapping_rule(&mut self, route: &Name) -> Option<directory::Flapping> {
+        self.rules.follow(&self.state.edition.directory);
+        self.rules.flapping(route)
     }
 }
 

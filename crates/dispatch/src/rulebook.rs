@@ -4,7 +4,7 @@
 //! Separate from the directory, which is a book: this is derived from it, and nothing here is durable. A thousand
 //! routes must not make an acceptance a thousand comparisons, so that each stands under its rarest `label="value"`.
 
-use crate::directory::{Bundle, Directory, Route};
+use crate::directory::{Bundle, Directory, Flapping, Route};
 use crate::filter::Sieve;
 use crate::record::Content;
 use base::Name;
@@ -24,6 +24,7 @@ pub(crate) struct Rulebook {
     /// The others.
     rest: Places,
     bundles: BTreeMap<Name, Bundle>,
+    flapping: BTreeMap<Name, Flapping>,
     pub(crate) sieves: Vec<Sieve>,
 }
 
@@ -32,7 +33,8 @@ impl Rulebook {
     pub(crate) fn new(directory: &Arc<Directory>) -> Self {
         let mut rules = Self {
             directory: Arc::clone(directory),
-            bundles: bundles(directory),
+            bundles: by_route(directory, |route| route.bundle),
+            flapping: by_route(directory, |route| route.flapping),
             sieves: directory.filters.iter().map(|filter| Sieve::new(directory, filter)).collect(),
             ..Self::default()
         };
@@ -82,6 +84,11 @@ impl Rulebook {
     pub(crate) fn bundle(&self, route: &Name) -> Option<Bundle> {
         self.bundles.get(route).copied()
     }
+
+    /// When trouble of a route flaps.
+    pub(crate) fn flapping(&self, route: &Name) -> Option<Flapping> {
+        self.flapping.get(route).copied()
+    }
 }
 
 /// The labels that an alert must have for a route, with their values.
@@ -93,9 +100,9 @@ fn pairs(route: &Route) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-fn bundles(directory: &Directory) -> BTreeMap<Name, Bundle> {
-    let routes = directory.routes.iter();
-    routes.filter_map(|route| Some((route.name.clone(), route.bundle?))).collect()
+/// What some routes say, by their names.
+fn by_route<T>(directory: &Directory, said: impl Fn(&Route) -> Option<T>) -> BTreeMap<Name, T> {
+    directory.routes.iter().filter_map(|route| Some((route.name.clone(), said(route)?))).collect()
 }
 
 #[cfg(test)]

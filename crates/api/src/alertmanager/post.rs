@@ -175,13 +175,9 @@ pub(crate) fn read(form: &AlertForm, now: Wall, resolve_timeout: Duration) -> Re
     }
     let resolved = ends.is_some_and(|ends| ends <= now);
     let stands_for = ends.map_or(resolve_timeout, |ends| ends.since(now));
-    let bytes: usize = form.annotations.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes > DETAILS_BYTES_MAX {
-        return Err(format!("annotations: they have {bytes} bytes; at most {DETAILS_BYTES_MAX}"));
-    }
     let generator = form.generator_url.as_deref().map(one_line).unwrap_or_default();
     let (summary, details) = texts(&form.annotations, &labels, &generator);
-    let kept = form.annotations.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    let kept = fitting(&form.annotations).map(|(name, value)| (name.as_str().into(), value.into()));
     let starts = starts.unwrap_or_else(|| ends.filter(|_| resolved).unwrap_or(now));
     let origin = Origin { annotations: kept.collect(), generator: generator.into(), starts };
     let content = Content {
@@ -210,13 +206,12 @@ fn labels(given: &BTreeMap<String, String>) -> Result<BTreeMap<Arc<str>, Arc<str
         if !is_label(name) {
             return Err(format!("labels: {name:?} is no name of a label, such as \"alertname\""));
         }
-        if name.len() + value.len() > LABEL_BYTES_MAX {
-            let bytes = name.len() + value.len();
+        if name.len() > LABEL_BYTES_MAX / 2 {
+            let (bytes, most) = (name.len(), LABEL_BYTES_MAX / 2);
             let name: String = name.chars().take(80).collect();
-            return Err(format!(
-                "labels.{name}: name and value have {bytes} bytes; at most {LABEL_BYTES_MAX}"
-            ));
+            return Err(format!("labels: the name {name}… has {bytes} bytes; at most {most}"));
         }
+        let value = cut(value, LABEL_BYTES_MAX - name.len());
         // An empty label is the same as none.
         if !value.is_empty() {
             labels.insert(name.as_str().into(), value.into());
@@ -271,6 +266,14 @@ fn texts(
         parts.push(format!("Source: {generator}"));
     }
     (cut(summary, SUMMARY_BYTES_MAX), cut(parts.join("\n"), DETAILS_BYTES_MAX))
+}
+
+/// Annotations within what an alert may hold; the longest lose their ends.
+fn fitting(given: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, String)> {
+    let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let share = if bytes > DETAILS_BYTES_MAX { DETAILS_BYTES_MAX / given.len().max(1) } else { usize::MAX };
+    let named = given.iter().filter(move |(name, _)| name.len() < share / 2);
+    named.map(move |(name, value)| (name, cut(value.clone(), share - name.len())))
 }
 
 /// What an alert without words is called.
@@ -363,8 +366,8 @@ mod tests {
         );
         let long = "x".repeat(LABEL_BYTES_MAX);
         check(
-            &format!(r#"{{"labels": {{"a": "{long}"}}}}"#),
-            "labels.a: name and value have 1025 bytes; at most 1024",
+            &format!(r#"{{"labels": {{"{long}": "b"}}}}"#),
+            &format!("labels: the name {}… has 1024 bytes; at most 512", &long[..80]),
         );
     }
 
@@ -375,5 +378,11 @@ mod tests {
         let summary = "ä".repeat(SUMMARY_BYTES_MAX);
         let body = format!(r#"{{"labels": {{"a": "b"}}, "annotations": {{"summary": "{summary}"}}}}"#);
         assert!(posted(&body).unwrap().content.summary.len() <= SUMMARY_BYTES_MAX);
+        let long = "x".repeat(2 * DETAILS_BYTES_MAX);
+        let body = format!(r#"{{"labels": {{"a": "{long}"}}, "annotations": {{"b": "{long}", "c": "d"}}}}"#);
+        let content = posted(&body).unwrap().content;
+        assert_eq!(content.labels["a"].len() + 1, LABEL_BYTES_MAX);
+        let annotations = &content.origin.as_ref().unwrap().annotations;
+        assert_eq!((annotations["b"].len() + 1, &*annotations["c"]), (DETAILS_BYTES_MAX / 2, "d"));
     }
 }

@@ -10,7 +10,7 @@ use crate::moment;
 use crate::notices::one_line;
 use crate::problem::Rejection;
 use crate::read::{read_json, read_value};
-use base::limits::{DETAILS_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX};
+use base::limits::{LABEL_BYTES_MAX, LABELS_MAX};
 use base::{Digest, Hasher, Wall};
 use dispatch::record::Content;
 use serde::Deserialize;
@@ -188,7 +188,7 @@ pub(super) fn content(
 ) -> Result<Content, (&'static str, String)> {
     let form = AlertForm {
         labels: fitting_labels(labels),
-        annotations: fitting_annotations(annotations),
+        annotations,
         starts_at: starts_at.filter(|text| moment::read(text).is_some()),
         ends_at: None,
         generator_url,
@@ -225,23 +225,10 @@ fn label_name(text: &str) -> String {
     if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
-/// Annotations within what an alert may hold; the longest lose their ends.
-fn fitting_annotations(given: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes <= DETAILS_BYTES_MAX {
-        return given;
-    }
-    let share = DETAILS_BYTES_MAX / given.len().max(1);
-    let fitting = given.into_iter().filter(|(name, _)| name.len() < share / 2).map(|(name, value)| {
-        let value = cut(value, share - name.len());
-        (name, value)
-    });
-    fitting.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base::limits::DETAILS_BYTES_MAX;
 
     const NOW: Wall = Wall(1_772_366_400_000); // 2026-03-01T12:00:00Z
 
