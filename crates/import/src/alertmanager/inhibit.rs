@@ -5,6 +5,7 @@ use super::{Fields, Reader};
 use crate::ImportError;
 use crate::book::Inhibition;
 use crate::yaml::Node;
+use ::matcher::Matchers;
 
 const SOURCE: Keys = Keys { list: "source_matchers", equal: "source_match", expressions: "source_match_re" };
 const TARGET: Keys = Keys { list: "target_matchers", equal: "target_match", expressions: "target_match_re" };
@@ -17,13 +18,14 @@ impl Reader<'_> {
             let target = matchers::take(&mut fields, &TARGET)?;
             let equal = fields.take("equal").map_or_else(|| Ok(Vec::new()), |node| node.texts("equal"))?;
             self.unknown(&fields, "inhibit_rules.");
-            if source.is_empty() || target.is_empty() {
-                let why = "without matchers on both sides it would quiet everything";
-                self.report.left(rule.line, "inhibit_rules", why, "name source and target");
+            let (source, target): (Matchers, Matchers) =
+                (source.into_iter().collect(), target.into_iter().collect());
+            if source.matches_nothing_said() || target.matches_nothing_said() {
+                let why = "a side that matches where there is no label would match every alert";
+                self.report.left(rule.line, "inhibit_rules", why, "name a label that source and target have");
                 continue;
             }
             let name = self.names.give("inhibit");
-            let (source, target) = (source.into_iter().collect(), target.into_iter().collect());
             self.book.inhibitions.push(Inhibition { name, line: rule.line, source, target, equal });
         }
         Ok(())

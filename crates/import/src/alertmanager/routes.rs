@@ -7,7 +7,7 @@ use super::{Fields, Reader, SINGLY, duration};
 use crate::ImportError;
 use crate::book::{Maintenance, Rule};
 use crate::yaml::Node;
-use matcher::Matcher;
+use matcher::{Matcher, Matchers};
 use std::time::Duration;
 
 const KEYS: Keys = Keys { list: "matchers", equal: "match", expressions: "match_re" };
@@ -130,7 +130,8 @@ impl Reader<'_> {
         else {
             return;
         };
-        if !branch.below.is_empty() || matchers.is_empty() {
+        let matchers: Matchers = matchers.into_iter().collect();
+        if !branch.below.is_empty() || matchers.matches_nothing_said() {
             let why = "maintenance goes by labels, and would hold back what goes to other routes";
             self.report.left(
                 line,
@@ -148,7 +149,6 @@ impl Reader<'_> {
             "it became maintenance: it holds back every alert with these labels, whichever route it takes";
         self.report.changed(line, what, why, "");
         let name = self.names.give(&format!("{}-times", leaf.receiver));
-        let matchers = matchers.into_iter().collect();
         self.book.maintenance.push(Maintenance { name, line, matchers, calendars });
     }
 
