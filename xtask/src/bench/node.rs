@@ -34,10 +34,11 @@ impl Node {
     /// A node called `name` with one provider, given as TOML, and a directory besides the admin's token.
     pub(super) fn make(ground: &Ground, name: &str, provider: &str, directory: &str) -> Result<Self, String> {
         let folder = ground.scratch.join(name);
-        let (api, at) = (free_address()?, free_address()?);
+        let (api, at, peers) = (free_address()?, free_address()?, free_address()?);
         let mut init = Command::new(program());
         init.arg("--data").arg(&folder).args(["init", "--name", name]);
         init.args(["--listen", &api.to_string(), "--ingest", &at.to_string()]);
+        init.args(["--peers", &peers.to_string()]);
         step::output(&mut init)?;
         append(&folder.join("node.toml"), provider)?;
         append(&folder.join("directory.toml"), directory)?;
